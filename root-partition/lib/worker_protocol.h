@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Between the management daemon and a worker: the descriptors and the configuration that a worker is started with, and
+ * the messages on its control socket. One machine, one build: native byte order, versioned by WORKER_PROTOCOL_VERSION.
+ *
+ * A worker is started as `bulkhead-worker --control 3 --config 4`. Descriptor 3 is a listening AF_UNIX SOCK_SEQPACKET socket
+ * (RUN_DIR/NAME/control.sock): it serves one daemon at a time and goes on when that daemon dies, so that the next one can
+ * adopt it. Descriptor 4 is a sealed memfd that holds one struct worker_config; the descriptors that it names follow from 5 on.
+ */
+#ifndef BULKHEAD_WORKER_PROTOCOL_H
+#define BULKHEAD_WORKER_PROTOCOL_H
+
+#include <stdint.h>
+
+#define WORKER_PROTOCOL_VERSION 1u
+#define WORKER_MAX_DISKS 16u
+#define WORKER_NAME_MAX 64u
+
+enum worker_disk_flags {
+	WORKER_DISK_READ_ONLY = 1,
+	WORKER_DISK_NO_FLUSH  = 2,   /* cache='unsafe': a flush completes at once */
+};
+
+struct worker_disk {
+	int32_t  fd;                 /* opened by the daemon with the access that the definition allows */
+	uint32_t flags;              /* enum worker_disk_flags */
+	uint8_t  controller;         /* SCSI controller 0..3 */
+	uint8_t  target;             /* 0..1 */
+	uint8_t  lun;                /* 0..63 */
+	uint8_t  reserved;
+	uint32_t block_size;         /* logical bytes: 512 or 4096 */
+	char     serial[36];         /* VPD page 80h; NUL padded */
+};
+
+enum worker_ic { WORKER_IC_SHUTDOWN = 1, WORKER_IC_HEARTBEAT = 2, WORKER_IC_TIMESYNC = 4 };
+
+struct worker_config {
+	uint32_t version;            /* WORKER_PROTOCOL_VERSION */
+	uint32_t size;               /* sizeof this */
+	char     name[WORKER_NAME_MAX];
+	uint8_t  uuid[16];
+	uint64_t memory_bytes;       /* a multiple of 2 MiB */
+	uint32_t vp_count;           /* 1..64 */
+	uint32_t ic_mask;            /* enum worker_ic */
+	int32_t  mshv_fd;            /* /dev/mshv, read-write */
+	int32_t  state_fd;           /* memfd for the state that a successor needs; the daemon keeps it too */
+	int32_t  memory_fd;          /* memfd of memory_bytes: the guest's memory; the daemon keeps it too */
+	int32_t  kernel_fd;          /* bzImage, or a 64-bit ELF with a PVH note or entry point (tests/guest) */
+	int32_t  initrd_fd;          /* -1: none */
+	int32_t  console_fd;         /* listening AF_UNIX stream socket, RUN_DIR/NAME/console.sock */
+	int32_t  console_log_fd;     /* append only; -1: none */
+	int32_t  log_fd;             /* the worker's own log lines; stderr too */
+	uint32_t uid, gid;           /* what to become before the first guest instruction; 0: stay */
+	uint32_t disk_count;
+	uint32_t start_paused;
+	struct worker_disk disk[WORKER_MAX_DISKS];
+	char     cmdline[2048];
+};
+
+/* Every message: header, then the body of that type. One packet each, no descriptors. */
+struct worker_message {
+	uint32_t type;               /* enum worker_message_type */
+	uint32_t size;               /* whole packet, bytes */
+	uint64_t sequence;           /* of a request; its reply repeats it; 0 in events */
+};
+
+enum worker_message_type {
+	/* worker to daemon, once after accept, with the state now: struct worker_status. Then on every change. */
+	WORKER_STATUS = 1,
+	/* daemon to worker; each answered by WORKER_REPLY */
+	WORKER_PAUSE = 16,
+	WORKER_RESUME,
+	WORKER_RESET,                /* hard reset: VPs and VMBus start afresh, memory is reloaded */
+	WORKER_TURN_OFF,             /* hard: replies, reports WORKER_STATE_OFF, exits 0 */
+	WORKER_SHUTDOWN,             /* struct worker_shutdown: asks the guest's integration component */
+	WORKER_GET_STATS,            /* replied to by WORKER_STATS */
+	/* worker to daemon */
+	WORKER_REPLY = 64,           /* struct worker_reply */
+	WORKER_STATS,                /* struct worker_stats */
+};
+
+enum worker_state {
+	WORKER_STATE_STARTING = 1,
+	WORKER_STATE_RUNNING,
+	WORKER_STATE_PAUSED,
+	WORKER_STATE_STOPPING,
+	WORKER_STATE_OFF,            /* last status before exit 0: the guest powered off or was turned off */
+	WORKER_STATE_CRASHED,        /* last status before exit 2: triple fault, failing entry, I/O configuration; see reason */
+};
+
+enum worker_stop_cause {
+	WORKER_STOP_NONE = 0,
+	WORKER_STOP_GUEST_OFF,       /* ACPI S5 */
+	WORKER_STOP_TURNED_OFF,      /* WORKER_TURN_OFF */
+	WORKER_STOP_TRIPLE_FAULT,
+	WORKER_STOP_ENTRY_FAILED,
+	WORKER_STOP_INTERNAL,        /* the worker's own error */
+};
+
+struct worker_status {
+	struct worker_message header;
+	uint32_t state;              /* enum worker_state */
+	uint32_t stop_cause;         /* enum worker_stop_cause */
+	uint32_t pid;
+	uint32_t vmbus_version;      /* as negotiated, e.g. 00050003h; 0 before */
+	uint32_t ic_ready;           /* enum worker_ic: components that finished their negotiation */
+	uint32_t reset_count;
+	uint32_t guest_crashes;      /* guest panics reported through the crash MSRs */
+	uint32_t reserved;
+	uint64_t heartbeat_sequence;
+	uint64_t start_realtime_ns;
+	char     reason[256];        /* one line for people; empty: none */
+};
+
+struct worker_shutdown {
+	struct worker_message header;
+	uint32_t reboot;             /* 0 = power off, 1 = reboot */
+	uint32_t force;
+	char     text[128];
+};
+
+struct worker_reply {
+	struct worker_message header;
+	int32_t  error;              /* 0 or a negative errno */
+	uint32_t reserved;
+	char     text[248];          /* for people */
+};
+
+struct worker_stats {
+	struct worker_message header;
+	uint64_t pinned_bytes, deposited_bytes, deposited_free_bytes;
+	uint64_t exits[16];          /* sum of all VPs, by enum bh_exit_reason */
+	uint64_t dispatches, guest_tsc, hypervisor_tsc;
+	uint32_t vp_count, disk_count;
+	struct {
+		uint64_t reads, writes, flushes, unmaps, read_bytes, written_bytes, errors, pending;
+	} disk[WORKER_MAX_DISKS];
+};
+
+#endif
