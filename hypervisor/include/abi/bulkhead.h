@@ -12,28 +12,52 @@
 #define BULKHEAD_VERSION_MAJOR 0
 #define BULKHEAD_VERSION_MINOR 1
 
-/* Virtual addresses in the hypervisor's own page table; the driver builds it. */
-#define BH_IMAGE_BASE   0xffffff0000000000ull  /* the image, 4 KiB pages with the ELF segments' permissions */
-#define BH_PHYSMAP_BASE 0xffff800000000000ull  /* all physical memory, writable, not executable */
+/*
+ * Virtual addresses in the hypervisor's own page table; the driver builds it. All lie in the range that Linux leaves unused
+ * for hypervisors (Documentation/x86/x86_64/mm.rst), so no global translation of the kernel's can alias them.
+ */
+#define BH_PHYSMAP_BASE 0xffff800000000000ull  /* all physical memory, writable, not executable; at most 4 TiB */
+#define BH_PAGEMAP_BASE 0xffff860000000000ull  /* one byte for each page below ram_limit */
+#define BH_IMAGE_BASE   0xffff870000000000ull  /* the image, 4 KiB pages with the ELF segments' permissions */
 #define BH_MAX_CPUS     64u
 
+/** Per CPU: state, root VMCB, host save area, stack. */
+#define BH_CPU_AREA_SIZE 32768u
+
 /**
- * Launch parameters. The driver fills them before the first CPU enters; the hypervisor copies them. Physical addresses
- * are page aligned. The whole of [memory_pa, memory_pa + memory_size) belongs to the hypervisor from launch to unload:
- * image first, then this block, page tables, and free pages from first_free_pa on.
+ * Launch parameters, at the image's first byte (section .params). The driver fills them before any CPU enters. Physical
+ * addresses are page aligned. [memory_pa, memory_pa + memory_size) and the page-map chunks belong to the hypervisor from launch to unload.
  */
+#define BH_LAUNCH_MAGIC 0x64616568b1a4b005ull
+#define BH_MAX_PAGEMAP_CHUNKS 384u             /* of 2 MiB: 3 TiB of RAM */
 struct bh_launch_params {
+	uint64_t magic;              /* BH_LAUNCH_MAGIC, set by the image */
+	uint64_t entry;              /* VA of the entry point, set by the image: see root-partition/driver/launch_asm.S */
 	uint64_t memory_pa;
-	uint64_t memory_size;        /* bytes, a multiple of 2 MiB, 2 MiB aligned */
-	uint64_t first_free_pa;
-	uint64_t physmap_size;       /* bytes mapped at BH_PHYSMAP_BASE */
-	uint64_t ram_limit;          /* first byte above the highest RAM */
+	uint64_t memory_size;        /* bytes; 2 MiB units, 2 MiB aligned */
+	uint64_t image_size;         /* bytes from memory_pa on */
+	uint64_t cpu_areas_pa;       /* cpu_count areas of BH_CPU_AREA_SIZE, zeroed */
+	uint64_t free_pa;            /* free pages from here to the end of the memory */
+	uint64_t ram_limit;          /* first byte above the highest RAM; the physmap reaches at least to it */
 	uint64_t tsc_hz;
 	uint64_t lapic_timer_hz;     /* told to children as APIC_FREQUENCY */
-	uint64_t page_table_pa;      /* CR3 of the hypervisor */
+	uint64_t leave;              /* VA of the driver's way out, in its switch page, mapped here too */
 	uint32_t cpu_count;
-	uint32_t reserved;
-	uint32_t apic_ids[BH_MAX_CPUS];
+	uint32_t pagemap_chunks;
+	uint64_t pagemap_pa[BH_MAX_PAGEMAP_CHUNKS]; /* zeroed, 2 MiB aligned, mapped one after the other at BH_PAGEMAP_BASE */
+};
+_Static_assert(sizeof(struct bh_launch_params) <= HV_PAGE_SIZE, "one page of the image");
+
+/** What the hypervisor hands to `leave`: everything that must be in registers before the page table changes. */
+struct bh_leave_frame {
+	uint64_t cr0, cr3, cr4, efer;
+	uint64_t rip, rsp, rflags, rax;
+	uint64_t cs, ss, ds, es;
+	uint16_t gdt_pad[3], gdt_limit;
+	uint64_t gdt_base;
+	uint16_t idt_pad[3], idt_limit;
+	uint64_t idt_base;
+	uint64_t pat, dr6, dr7;
 };
 
 /**
