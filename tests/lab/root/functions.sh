@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=sh
+# What scenarios are written with. Results go as "@@ ..." lines to the second serial port, where the host reads them.
+
+lab_results=/dev/ttyS1
+lab_poll=0.1          # seconds between two looks at a condition
+
+lab_report() {
+	echo "@@ $*" >"$lab_results"
+}
+
+lab_uptime() {
+	cut -d' ' -f1 /proc/uptime
+}
+
+# lab_since START: seconds since then, two digits.
+lab_since() {
+	awk -v a="$1" -v b="$(lab_uptime)" 'BEGIN { printf "%.2f", b - a }'
+}
+
+# step NAME WORDS...: what comes now. The one before is thereby done and was good.
+step() {
+	step_done
+	lab_step=$1
+	lab_step_start=$(lab_uptime)
+	shift
+	echo
+	echo "== $lab_step: $*"
+	lab_report "begin $lab_step $*"
+}
+
+step_done() {
+	if [ -n "${lab_step:-}" ]; then
+		lab_report "step $lab_step ok $(lab_since "$lab_step_start")"
+		lab_step=
+	fi
+}
+
+# fail WORDS...: the scenario ends here.
+fail() {
+	echo "FAILED: $*"
+	lab_report "step ${lab_step:-scenario} fail $(lab_since "${lab_step_start:-0}") $*"
+	lab_step=
+	exit 1
+}
+
+# done_all: the last line of a scenario.
+done_all() {
+	step_done
+	exit 0
+}
+
+# run COMMAND...: shows it as a person would type it, then runs it; it must succeed.
+run() {
+	echo "# $*"
+	"$@" || fail "exit code $? of: $*"
+}
+
+# refuse CODE TEXT COMMAND...: the command must end with exit code CODE and say TEXT (a grep -E pattern).
+refuse() {
+	lab_code=$1
+	lab_text=$2
+	shift 2
+	echo "# $*"
+	"$@" >/run/refused 2>&1
+	lab_got=$?
+	cat /run/refused
+	[ "$lab_got" = "$lab_code" ] || fail "exit code $lab_got where $lab_code was expected: $*"
+	grep -qE "$lab_text" /run/refused || fail "no message like '$lab_text' from: $*"
+}
+
+# expect WORDS COMMAND...: a silent check.
+expect() {
+	lab_what=$1
+	shift
+	"$@" >/dev/null 2>&1 || fail "not so: $lab_what"
+}
+
+# eventually SECONDS WORDS COMMAND...: waits until the command succeeds.
+eventually() {
+	lab_deadline=$(awk -v now="$(lab_uptime)" -v s="$1" 'BEGIN { print now + s }')
+	lab_limit=$1
+	lab_what=$2
+	shift 2
+	until "$@" >/dev/null 2>&1; do
+		awk -v now="$(lab_uptime)" -v end="$lab_deadline" 'BEGIN { exit now < end }' &&
+			fail "not within $lab_limit s: $lab_what"
+		sleep "$lab_poll"
+	done
+}
