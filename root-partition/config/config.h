@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A partition's definition: XML text in, a checked structure or one error with its place out. The text itself is what is
+ * stored; the few edits that the daemon makes (uuid, autostart) change the text in place and leave every other byte alone.
+ */
+#ifndef BULKHEAD_CONFIG_H
+#define BULKHEAD_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONFIG_NAME_MAX    63u               /* characters */
+#define CONFIG_TEXT_MAX    (256u * 1024u)    /* bytes of XML */
+#define CONFIG_MAX_DISKS   16u
+#define CONFIG_MAX_VPS     64u
+#define CONFIG_MEMORY_UNIT (2ull << 20)
+#define CONFIG_MEMORY_MIN  (8ull << 20)
+#define CONFIG_MEMORY_MAX  (1ull << 40)
+#define CONFIG_CMDLINE_MAX 2047u
+#define CONFIG_UUID_TEXT   37u               /* with its NUL */
+
+enum config_on_crash { CONFIG_CRASH_STOP, CONFIG_CRASH_RESTART };
+enum config_on_reboot { CONFIG_REBOOT_RESTART, CONFIG_REBOOT_STOP };
+enum config_cache { CONFIG_CACHE_NONE, CONFIG_CACHE_UNSAFE };
+enum config_integration { CONFIG_IC_SHUTDOWN = 1, CONFIG_IC_HEARTBEAT = 2, CONFIG_IC_TIMESYNC = 4, CONFIG_IC_ALL = 7 };
+
+struct config_disk {
+	char    *source;             /* absolute path */
+	bool     block;              /* type='block': a device node */
+	bool     read_only;
+	enum config_cache cache;
+	uint8_t  controller, lun;
+	uint32_t block_size;         /* logical bytes; 0: what the backing asks for */
+	char     target[16];         /* as people call it: "sda", or "0:5" for controller 0, LUN 5 */
+	char     serial[33];
+};
+
+struct partition_config {
+	char     name[CONFIG_NAME_MAX + 1];
+	uint8_t  uuid[16];
+	bool     has_uuid;
+	char    *title, *description;                 /* NULL: none */
+	uint64_t memory_bytes;
+	uint32_t vp_count;
+	char    *kernel, *initrd, *cmdline;           /* initrd, cmdline may be NULL */
+	unsigned integration;                         /* enum config_integration */
+	enum config_on_crash on_crash;
+	uint32_t crash_limit, crash_within_s;
+	enum config_on_reboot on_reboot;
+	bool     autostart;
+	uint32_t autostart_order;
+	bool     console_log;
+	uint32_t disk_count;
+	struct config_disk disks[CONFIG_MAX_DISKS];
+};
+
+struct config_error {
+	char text[768];              /* "file:line:column: message; remedy" */
+};
+
+/**
+ * Parses and checks a definition. `file` is only named in errors. Returns 0 and a config for config_free(), or -1 with the
+ * first error in document order of whichever check came first (syntax, structure, values, schema).
+ */
+int config_parse(const char *file, const char *text, size_t size, struct partition_config **ret, struct config_error *error);
+void config_free(struct partition_config *config);
+
+/** Frees the compiled schema that the first config_parse() keeps. */
+void config_schema_release(void);
+
+/** [A-Za-z0-9._-]{1,63}, not beginning with '.' or '-': safe as a file name and as an argument. */
+bool config_name_valid(const char *name);
+
+int config_uuid_parse(const char *text, uint8_t uuid[16]);
+void config_uuid_format(const uint8_t uuid[16], char text[CONFIG_UUID_TEXT]);
+/** A random (version 4) UUID. Returns 0 or a negative errno. */
+int config_uuid_generate(uint8_t uuid[16]);
+
+/** The text with <uuid> inserted behind <name>. For text that config_parse() accepted without one. Caller frees. */
+char *config_text_with_uuid(const char *text, size_t size, const uint8_t uuid[16]);
+
+/** The text with <autostart> changed or inserted. For text that config_parse() accepted. Caller frees. */
+char *config_text_with_autostart(const char *text, size_t size, bool autostart);
+
+/** Reads a whole file of at most `limit` bytes, NUL-terminated. Returns 0 or a negative errno (-EFBIG: too large). */
+int config_read_file(int dirfd, const char *path, size_t limit, char **ret_text, size_t *ret_size);
+
+/** Replaces dirfd/name with the text so that a crash leaves the old or the new: temp file, fsync, rename, fsync of the folder. */
+int config_write_file(int dirfd, const char *name, const char *text, size_t size, unsigned mode);
+
+#endif

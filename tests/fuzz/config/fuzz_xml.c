@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Any bytes as a definition. Beyond not crashing: what is accepted stays accepted, with the same meaning, when the daemon
+ * inserts a UUID or changes <autostart>.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "root-partition/config/config.h"
+
+static struct partition_config *reparse(char *text)
+{
+	struct partition_config *config;
+	struct config_error error;
+
+	if (!text || config_parse("edited", text, strlen(text), &config, &error))
+		abort();
+	free(text);
+	return config;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const uint8_t uuid[16] = { 1, 2, 3 };
+	struct partition_config *config, *edited;
+	struct config_error error;
+	const char *text = (const char *)data;
+
+	if (config_parse("fuzz", text, size, &config, &error))
+		return 0;
+	if (!config->has_uuid && size < CONFIG_TEXT_MAX - 128) {
+		edited = reparse(config_text_with_uuid(text, size, uuid));
+		if (!edited->has_uuid || memcmp(edited->uuid, uuid, 16) || strcmp(edited->name, config->name))
+			abort();
+		config_free(edited);
+	}
+	if (size < CONFIG_TEXT_MAX - 128) {
+		edited = reparse(config_text_with_autostart(text, size, !config->autostart));
+		if (edited->autostart == config->autostart || edited->memory_bytes != config->memory_bytes)
+			abort();
+		config_free(edited);
+	}
+	config_free(config);
+	return 0;
+}
