@@ -88,3 +88,34 @@ eventually() {
 		sleep "$lab_poll"
 	done
 }
+
+# hypervisor_on CPU: CPUID there names a hypervisor with Hyper-V's interface.
+hypervisor_on() {
+	[ -e "/dev/cpu/$1/cpuid" ] || modprobe cpuid
+	# The device's offset is the leaf; 40000000h in units of 16 bytes.
+	dd if="/dev/cpu/$1/cpuid" bs=16 skip=67108864 count=1 2>/dev/null | grep -q 'Microsoft Hv'
+}
+
+hypervisor_everywhere() {
+	for lab_cpu in $(seq 0 $(($(nproc) - 1))); do
+		hypervisor_on "$lab_cpu" || return 1
+	done
+}
+
+hypervisor_nowhere() {
+	for lab_cpu in $(seq 0 $(($(nproc) - 1))); do
+		! hypervisor_on "$lab_cpu" || return 1
+	done
+}
+
+# free_kib: what the root could hand out, page cache included.
+free_kib() {
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	awk '/^MemFree:/ { print $2 }' /proc/meminfo
+}
+
+# kernel_sound: no oops, warning, lockup or stall has been logged.
+kernel_sound() {
+	! dmesg | grep -E 'BUG:|WARNING:|Oops|soft lockup|rcu_.*stall|Call Trace|general protection|hung_task|blocked for more than'
+}
