@@ -112,7 +112,7 @@ function(bulkhead_fuzz_target)
       COMMAND ${BULKHEAD_CLANG} ${flags} -MD -MF ${object}.d -c ${source} -o ${object})
     list(APPEND objects ${object})
   endforeach()
-  set(program ${CMAKE_CURRENT_BINARY_DIR}/${arg_NAME})
+  set(program ${CMAKE_CURRENT_BINARY_DIR}/${arg_NAME}.objects/${arg_NAME})
   add_custom_command(OUTPUT ${program} DEPENDS ${objects} VERBATIM
     COMMAND ${BULKHEAD_CLANG} -fsanitize=fuzzer,address,undefined ${objects} -o ${program} ${link})
   add_custom_target(${arg_NAME} DEPENDS ${program})
