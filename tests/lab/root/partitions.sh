@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=sh
+# For scenarios with partitions: the daemon, what bhctl shows, what a child said on its console, its disk afterwards.
+
+daemon_start() {
+	bulkheadd >>/run/out/daemon.log 2>&1 &
+	daemon_pid=$!
+	eventually 10 "bulkheadd answers" bhctl list
+}
+
+daemon_stop() {
+	kill "$daemon_pid" 2>/dev/null
+	wait "$daemon_pid" 2>/dev/null
+}
+
+not() {
+	! "$@"
+}
+
+# said NAME PATTERN: a line of the child's console, over all its starts.
+said() {
+	grep -qE "$2" "/var/log/bulkhead/$1-console.log"
+}
+
+said_count() {
+	grep -cE "$2" "/var/log/bulkhead/$1-console.log"
+}
+
+# said_more NAME PATTERN COUNT: more often than COUNT.
+said_more() {
+	[ "$(said_count "$1" "$2")" -gt "$3" ]
+}
+
+# quote NAME: the payload's own words.
+quote() {
+	sed -n "s/^.*guest-io: /   $1: /p" "/var/log/bulkhead/$1-console.log" | tr -d '\r'
+}
+
+# shown NAME STATE: what bhctl list says of it.
+shown() {
+	bhctl list | grep -qE "^ *$1 .*($2)"
+}
+
+worker_pid() {
+	bhctl show "$1" --json | sed -n 's/.*"pid": *\([0-9][0-9]*\).*/\1/p' | head -n 1
+}
+
+# lab_kernel_of BZIMAGE: its version, from the set-up header's string (offset 20Eh).
+lab_kernel_of() {
+	lab_at=$(od -An -t u2 -j 526 -N 2 "$1")
+	dd if="$1" bs=1 skip=$((lab_at + 512)) count=64 2>/dev/null | cut -d' ' -f1 | head -n 1
+}
+
+# data_hash NAME: what the child said that it wrote.
+data_hash() {
+	sed -n 's/.*guest-io: data verified: .*sha256 \([0-9a-f]*\).*/\1/p' "/var/log/bulkhead/$1-console.log" | tail -n 1
+}
+
+# check_disk NAME DEVICE: the child's ext4 is clean and holds what the child wrote.
+check_disk() {
+	run e2fsck -f -n "$2"
+	mkdir -p /mnt/check
+	mount -t ext4 -o ro,loop "$2" /mnt/check || fail "cannot mount $2"
+	lab_hash=$(sha256sum /mnt/check/data | cut -d' ' -f1)
+	umount /mnt/check
+	echo "$1: /data on $2: $lab_hash"
+	[ -n "$lab_hash" ] && [ "$lab_hash" = "$(data_hash "$1")" ] || fail "$1: wrote $(data_hash "$1"), $2 holds $lab_hash"
+}
