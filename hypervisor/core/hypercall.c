@@ -5,6 +5,7 @@
  */
 #include "core/hypercall.h"
 
+#include "abi/bulkhead.h"
 #include "abi/status.h"
 #include "core/calls.h"
 #include "core/hypervisor.h"
@@ -48,7 +49,7 @@ static const struct call {
 	{ HVCALL_BULKHEAD_SYNC, 0, 0, 0, 0, false, hvcall_bulkhead_sync },
 	{ HVCALL_BULKHEAD_UNLOAD, 0, 0, 0, 0, false, hvcall_bulkhead_unload },
 	{ HVCALL_BULKHEAD_READ_LOG, 8, 0, sizeof(struct bh_log_chunk), 0, false, hvcall_bulkhead_read_log },
-	{ HVCALL_BULKHEAD_GET_STATS, 16, 0, 128, 0, false, hvcall_bulkhead_get_stats },
+	{ HVCALL_BULKHEAD_GET_STATS, 16, 0, sizeof(struct bh_vp_stats), 0, false, hvcall_bulkhead_get_stats },
 	{ HVCALL_BULKHEAD_CONNECT, 16, 0, 0, 0, false, hvcall_bulkhead_connect },
 };
 

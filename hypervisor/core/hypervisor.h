@@ -27,7 +27,9 @@ struct cpu {
 	uint32_t asid_next;
 	bool     flush_all;         /* ASIDs wrapped: drop every translation at the next entry */
 	uint8_t  leaving;           /* the root asked for unload */
-	uint64_t host_xcr0;
+	uint64_t host_xcr0;         /* the root's, while a child is loaded */
+	uint64_t host_dr[4];
+	uint64_t host_tsc_aux;
 	struct partition *last_child; /* for the branch predictor barrier between children */
 	uint64_t root_gpr[16];      /* by processor number; RAX and RSP live in the VMCB */
 	uint64_t root_vmcb_pa;

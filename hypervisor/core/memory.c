@@ -77,7 +77,7 @@ uint64_t memory_deposit(struct pool *p, uint64_t pfn)
 		memory_settle();
 	if (pending_count == PENDING_MAX)
 		return HV_STATUS_INSUFFICIENT_BUFFERS;
-	if (!npt_root_hide(pfn))
+	if ((p != &hv.pool && hv.pool.free_pages < MEMORY_RESERVE) || !npt_root_hide(pfn))
 		return HV_STATUS_INSUFFICIENT_ROOT_MEMORY;
 	hv.pagemap[pfn] = PAGEMAP_OWNED;
 	pending[pending_count].pfn = pfn;

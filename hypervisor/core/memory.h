@@ -20,6 +20,9 @@
 #define PAGEMAP_MAX_MAPS 0xf0  /* children may map a page this often */
 #define PAGEMAP_OWNED    0xff
 
+/** Pages that all but a deposit to the hypervisor leave in its pool, so that such a deposit can still split a large page. */
+#define MEMORY_RESERVE 8
+
 /** Free pages, linked through their first word. Not locked: hv.lock guards it. */
 struct pool {
 	uint64_t head;         /* PA, 0 = empty */

@@ -66,6 +66,8 @@
 #define VECTOR_DF 8
 #define VECTOR_GP 13
 #define VECTOR_PF 14
+#define VECTOR_AC 17
+#define VECTOR_MC 18
 
 struct cpuid_result {
 	uint32_t eax, ebx, ecx, edx;

@@ -10,8 +10,6 @@
 #define GIB (1ull << 30)
 #define ROOT_FLAGS (PTE_PRESENT | PTE_WRITE | PTE_USER)
 #define INITIAL_LIMIT (512 * GIB)
-/* What a deposit to another partition leaves in the pool, so that a deposit to the root itself can still split. */
-#define POOL_RESERVE 8
 
 static uint64_t *slot_of(uint64_t gpa, int *level)
 {
@@ -57,11 +55,8 @@ static uint64_t *slot_4k(uint64_t pfn)
 
 bool npt_root_hide(uint64_t pfn)
 {
-	uint64_t *slot;
+	uint64_t *slot = slot_4k(pfn);
 
-	if (hv.pool.free_pages < POOL_RESERVE)
-		return false;
-	slot = slot_4k(pfn);
 	if (!slot)
 		return false;
 	__atomic_store_n(slot, 0, __ATOMIC_RELEASE);
@@ -132,7 +127,7 @@ bool npt_root_fault(uint64_t gpa)
 	lock(&hv.lock);
 	/* Another CPU may have mapped it meanwhile; below ram_limit only a page of the hypervisor's or a pool's is missing. */
 	mapped = npt_walk(hv.root_npt, gpa, &t);
-	if (!mapped && gpa >= hv.ram_limit && hv.pool.free_pages > POOL_RESERVE)
+	if (!mapped && gpa >= hv.ram_limit && hv.pool.free_pages > MEMORY_RESERVE)
 		mapped = map_gib(gpa & ~(GIB - 1));
 	unlock(&hv.lock);
 	return mapped;

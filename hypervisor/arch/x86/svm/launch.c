@@ -6,6 +6,7 @@
 #include "abi/bulkhead.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/npt.h"
+#include "arch/x86/svm/child.h"
 #include "arch/x86/svm/svm.h"
 #include "core/hypervisor.h"
 #include "core/log.h"
@@ -112,6 +113,9 @@ static int processor_check(void)
 		return -ENODEV;
 	if (rdmsr(MSR_VM_CR) & VM_CR_SVMDIS)
 		return -ENODEV;
+	/* Children's vector state is switched by XSAVE; the root has it on when the processor has it. */
+	if (!(read_cr4() & CR4_OSXSAVE))
+		return -ENODEV;
 	return 0;
 }
 
@@ -149,6 +153,7 @@ int hypervisor_init(const struct bh_launch_params *p)
 			return -ENOMEM;
 	idt_init();
 	svm_root_maps_init();
+	svm_child_maps_init();
 	log_init();
 	hv.cpu_count = p->cpu_count;
 	log_write("bulkhead %u.%u: %u CPUs, %llu KiB, image %llu KiB\n", BULKHEAD_VERSION_MAJOR, BULKHEAD_VERSION_MINOR,

@@ -103,6 +103,7 @@ _Static_assert(sizeof(struct vmcb) == 4096, "one page (15.5.1)");
 #define SVM_INTERCEPT1_VINTR     (1u << 4)
 #define SVM_INTERCEPT1_RDPMC     (1u << 15)
 #define SVM_INTERCEPT1_CPUID     (1u << 18)
+#define SVM_INTERCEPT1_IRET      (1u << 20)
 #define SVM_INTERCEPT1_INVD      (1u << 22)
 #define SVM_INTERCEPT1_HLT       (1u << 24)
 #define SVM_INTERCEPT1_INVLPGA   (1u << 26)
@@ -146,12 +147,14 @@ _Static_assert(sizeof(struct vmcb) == 4096, "one page (15.5.1)");
 
 #define SVM_EXIT_READ_DR0        0x20
 #define SVM_EXIT_WRITE_DR15      0x3f
+#define SVM_EXIT_EXCEPTION       0x40 /* + vector */
 #define SVM_EXIT_INTR            0x60
 #define SVM_EXIT_NMI             0x61
 #define SVM_EXIT_INIT            0x63
 #define SVM_EXIT_VINTR           0x64
 #define SVM_EXIT_RDPMC           0x6f
 #define SVM_EXIT_CPUID           0x72
+#define SVM_EXIT_IRET            0x74
 #define SVM_EXIT_INVD            0x76
 #define SVM_EXIT_HLT             0x78
 #define SVM_EXIT_INVLPGA         0x7a

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Synthetic timers; see stimer.h. */
+#include "core/stimer.h"
+
+#include "abi/tlfs.h"
+#include "core/string.h"
+
+/* Enable, periodic, lazy, auto-enable 3:0; vector 11:4; direct 12; SINT 19:16. */
+#define CONFIG_RESERVED (~0xf1fffull)
+
+void stimer_reset(struct stimer *t)
+{
+	memset(t, 0, sizeof *t);
+}
+
+static void start(struct stimer *t, uint64_t now)
+{
+	t->message_pending = false;
+	if (!(t->config & HV_STIMER_ENABLE) || !t->count) {
+		t->expiry = 0;
+		return;
+	}
+	/* One-shot: count is the time itself, due at once when it has passed. Periodic: count is the period. */
+	t->expiry = t->config & HV_STIMER_PERIODIC ? now + t->count : t->count;
+	if (!t->expiry)
+		t->expiry = 1;
+}
+
+bool stimer_write_config(struct stimer *t, uint64_t value, uint64_t now)
+{
+	if (value & CONFIG_RESERVED)
+		return false;
+	if (value & HV_STIMER_DIRECT && (value >> 4 & 0xff) < 16)
+		return false;
+	t->config = value;
+	/* A message needs a SINT other than 0 (12.3.1). */
+	if (!(value & HV_STIMER_DIRECT) && !stimer_sint(t))
+		t->config &= ~HV_STIMER_ENABLE;
+	start(t, now);
+	return true;
+}
+
+void stimer_write_count(struct stimer *t, uint64_t value, uint64_t now)
+{
+	t->count = value;
+	if (!value)
+		t->config &= ~HV_STIMER_ENABLE;
+	else if (t->config & HV_STIMER_AUTO_ENABLE)
+		t->config |= HV_STIMER_ENABLE;
+	start(t, now);
+}
+
+uint64_t stimer_next(const struct stimer *t)
+{
+	return t->expiry ? t->expiry : ~0ull;
+}
+
+bool stimer_expire(struct stimer *t, uint64_t now)
+{
+	if (!t->expiry || now < t->expiry)
+		return false;
+	t->expired_at = t->expiry;
+	if (t->config & HV_STIMER_PERIODIC) {
+		/* Ticks that nobody could see are one tick, on the original grid. */
+		t->expiry += ((now - t->expiry) / t->count + 1) * t->count;
+	} else {
+		t->expiry = 0;
+		t->config &= ~HV_STIMER_ENABLE;
+	}
+	return true;
+}
