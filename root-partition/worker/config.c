@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See config.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "abi/types.h"
+#include "layout.h"
+
+__attribute__((format(printf, 3, 4))) static int refuse(char *why, size_t size, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(why, size, format, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+static int is_open(int fd)
+{
+	return fd >= 0 && fcntl(fd, F_GETFD) >= 0;
+}
+
+static int check_disk(const struct worker_config *c, unsigned int index, char *why, size_t size)
+{
+	const struct worker_disk *d = &c->disk[index], *other;
+	unsigned int i;
+
+	if (!is_open(d->fd))
+		return refuse(why, size, "disk %u: descriptor %d is not open", index, d->fd);
+	if (d->controller > 3 || d->target > 1 || d->lun > 63)
+		return refuse(why, size, "disk %u: no such address: controller %u, target %u, lun %u", index, d->controller,
+			      d->target, d->lun);
+	if (d->block_size != 512 && d->block_size != 4096)
+		return refuse(why, size, "disk %u: block size %u is neither 512 nor 4096", index, d->block_size);
+	for (i = 0; i < index; i++) {
+		other = &c->disk[i];
+		if (other->controller == d->controller && other->target == d->target && other->lun == d->lun)
+			return refuse(why, size, "disk %u: has the address of disk %u", index, i);
+	}
+	return 0;
+}
+
+int config_check(const struct worker_config *c, char *why, size_t size)
+{
+	const struct {
+		const char *what;
+		int fd;
+		int optional;
+	} descriptors[] = {
+		{ "mshv", c->mshv_fd, 0 },       { "state", c->state_fd, 0 },
+		{ "memory", c->memory_fd, 0 },   { "kernel", c->kernel_fd, 0 },
+		{ "initrd", c->initrd_fd, 1 },   { "console", c->console_fd, 1 },
+		{ "console log", c->console_log_fd, 1 }, { "log", c->log_fd, 1 },
+	};
+	unsigned int i;
+	int rc;
+
+	if (c->version != WORKER_PROTOCOL_VERSION || c->size != sizeof *c)
+		return refuse(why, size, "configuration version %u, %u bytes; this worker knows version %u, %zu bytes", c->version,
+			      c->size, WORKER_PROTOCOL_VERSION, sizeof *c);
+	if (memchr(c->name, 0, sizeof c->name) == NULL || c->name[0] == '\0')
+		return refuse(why, size, "configuration: no name");
+	if (memchr(c->cmdline, 0, sizeof c->cmdline) == NULL)
+		return refuse(why, size, "configuration: command line is not terminated");
+	if (c->memory_bytes < LAYOUT_MEMORY_MIN || c->memory_bytes > LAYOUT_MEMORY_MAX || c->memory_bytes % (2u << 20) != 0)
+		return refuse(why, size, "memory: %llu bytes; from %llu MiB to %llu GiB in steps of 2 MiB",
+			      (unsigned long long)c->memory_bytes, LAYOUT_MEMORY_MIN >> 20, LAYOUT_MEMORY_MAX >> 30);
+	if (c->vp_count < 1 || c->vp_count > HV_MAX_VPS)
+		return refuse(why, size, "processors: %u; from 1 to %u", c->vp_count, HV_MAX_VPS);
+	if (c->disk_count > WORKER_MAX_DISKS)
+		return refuse(why, size, "disks: %u; at most %u", c->disk_count, WORKER_MAX_DISKS);
+	for (i = 0; i < sizeof descriptors / sizeof descriptors[0]; i++)
+		if (!(descriptors[i].optional && descriptors[i].fd == -1) && !is_open(descriptors[i].fd))
+			return refuse(why, size, "%s: descriptor %d is not open", descriptors[i].what, descriptors[i].fd);
+	for (i = 0; i < c->disk_count; i++) {
+		rc = check_disk(c, i, why, size);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+int config_read(int fd, struct worker_config *ret, char *why, size_t size)
+{
+	struct worker_config config = { 0 };
+	ssize_t n = pread(fd, &config, sizeof config, 0);
+	int rc;
+
+	if (n < 0) {
+		rc = -errno;
+		snprintf(why, size, "configuration: %s", strerror(errno));
+		return rc;
+	}
+	if ((size_t)n != sizeof config)
+		return refuse(why, size, "configuration: %zd bytes instead of %zu", n, sizeof config);
+	rc = config_check(&config, why, size);
+	if (rc == 0)
+		*ret = config;
+	return rc;
+}

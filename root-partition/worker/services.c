@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See services.h. */
+#include "services.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "abi/bulkhead.h"
+#include "vmbus/server/server.h"
+
+_Static_assert(STATE_VMBUS_MAX >= VMBUS_STATE_BYTES, "the server's state fits its place in ours");
+
+#define MAX_CONNECTIONS VMBUS_MAX_CHANNELS
+#define MAX_DEFERRED 64u
+
+/** An event connection: the guest's signals on it arrive at an eventfd. */
+struct connection {
+	uv_poll_t poll;
+	struct services *services;
+	uint32_t id, relid;
+	int fd;
+	bool more;                   /* the channel wants another turn in the next round of the loop */
+};
+
+struct services {
+	struct machine *machine;
+	struct vmbus_server *server;
+	struct guest_map map;
+	struct connection *connection[MAX_CONNECTIONS];
+	uv_idle_t idle;              /* active while some connection wants more */
+	/* Messages that the server could not take yet, in order. */
+	struct bh_posted_message deferred[MAX_DEFERRED];
+	unsigned int deferred_count;
+	bool overflow_logged;
+};
+
+static int post_message(void *context, uint32_t vp, uint32_t sint, uint32_t type, const void *payload, size_t size)
+{
+	struct services *s = context;
+	int rc = mshv_partition_post_message(&s->machine->partition, vp, (uint8_t)sint, type, payload, size);
+
+	if (rc < 0 && rc != -EAGAIN)
+		log_line("message to VP %u, SINT %u: %s", vp, sint, strerror(-rc));
+	return rc == -EAGAIN ? rc : 0;
+}
+
+static void signal_event(void *context, uint32_t vp, uint16_t flag)
+{
+	struct services *s = context;
+	int rc = mshv_partition_signal_event(&s->machine->partition, vp, flag);
+
+	if (rc < 0)
+		log_line("event %u to VP %u: %s", flag, vp, strerror(-rc));
+}
+
+static void more_turns(uv_idle_t *idle)
+{
+	struct services *s = idle->data;
+	bool any = false;
+	unsigned int i;
+
+	for (i = 0; i < MAX_CONNECTIONS; i++) {
+		struct connection *c = s->connection[i];
+
+		if (c == NULL || !c->more)
+			continue;
+		c->more = vmbus_server_signal(s->server, c->relid);
+		/* The call may have closed the connection. */
+		if (s->connection[i] != NULL)
+			any |= s->connection[i]->more;
+	}
+	if (!any)
+		uv_idle_stop(idle);
+}
+
+static void signalled(uv_poll_t *poll, int status, int events)
+{
+	struct connection *c = poll->data;
+	struct services *s = c->services;
+	uint64_t count;
+
+	(void)status;
+	(void)events;
+	if (read(c->fd, &count, sizeof count) < 0 && errno == EAGAIN)
+		return;
+	c->more = vmbus_server_signal(s->server, c->relid);
+	if (c->more)
+		uv_idle_start(&s->idle, more_turns);
+}
+
+static void connection_closed(uv_handle_t *handle)
+{
+	struct connection *c = handle->data;
+
+	close(c->fd);
+	free(c);
+}
+
+static void disconnect(struct services *s, unsigned int slot)
+{
+	struct connection *c = s->connection[slot];
+
+	s->connection[slot] = NULL;
+	c->more = false;
+	mshv_partition_signalfd(&s->machine->partition, c->id, -1);
+	uv_close((uv_handle_t *)&c->poll, connection_closed);
+}
+
+static int connect_event(void *context, uint32_t connection_id, uint32_t relid, bool connected)
+{
+	struct services *s = context;
+	struct connection *c;
+	unsigned int i, slot = MAX_CONNECTIONS;
+	int rc;
+
+	for (i = 0; i < MAX_CONNECTIONS; i++) {
+		if (s->connection[i] != NULL && s->connection[i]->id == connection_id) {
+			disconnect(s, i);
+			slot = i;
+		} else if (s->connection[i] == NULL && slot == MAX_CONNECTIONS) {
+			slot = i;
+		}
+	}
+	if (!connected)
+		return 0;
+	if (slot == MAX_CONNECTIONS)
+		return -ENOSPC;
+	c = calloc(1, sizeof *c);
+	if (c == NULL)
+		return -ENOMEM;
+	c->services = s;
+	c->id = connection_id;
+	c->relid = relid;
+	c->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (c->fd < 0) {
+		rc = -errno;
+		free(c);
+		return rc;
+	}
+	uv_poll_init(s->machine->loop, &c->poll, c->fd);
+	c->poll.data = c;
+	rc = mshv_partition_signalfd(&s->machine->partition, connection_id, c->fd);
+	if (rc < 0) {
+		log_line("event connection %u: %s", connection_id, strerror(-rc));
+		uv_close((uv_handle_t *)&c->poll, connection_closed);
+		return rc;
+	}
+	s->connection[slot] = c;
+	return uv_poll_start(&c->poll, UV_READABLE, signalled);
+}
+
+static void server_log(void *context, const char *text)
+{
+	(void)context;
+	log_line("vmbus: %s", text);
+}
+
+static const struct vmbus_server_ops server_ops = { post_message, signal_event, connect_event, server_log };
+
+int services_create(struct machine *m, struct services **ret)
+{
+	const struct guest_memory *g = &m->memory;
+	struct services *s = calloc(1, sizeof *s);
+
+	if (s == NULL)
+		return -ENOMEM;
+	s->machine = m;
+	s->map.count = 1;
+	s->map.regions[0] = (struct guest_region){ 0, g->low_size, g->host };
+	if (g->size > g->low_size)
+		s->map.regions[s->map.count++] = (struct guest_region){ LAYOUT_4G, g->size - g->low_size, g->host + g->low_size };
+	m->state->vmbus_size = (uint32_t)VMBUS_STATE_BYTES;
+	s->server = vmbus_server_create((struct vmbus_state *)m->state->vmbus, &s->map, m->config.vp_count, &server_ops, s);
+	if (s->server == NULL) {
+		int rc = -errno;
+
+		free(s);
+		return rc;
+	}
+	uv_idle_init(m->loop, &s->idle);
+	s->idle.data = s;
+	vmbus_server_start(s->server);
+	*ret = s;
+	return 0;
+}
+
+int services_connect(struct services *s)
+{
+	const struct mshv_partition *pt = &s->machine->partition;
+	int rc = mshv_partition_message_port(pt, VMBUS_CONNECTION_MESSAGE, true);
+
+	return rc < 0 ? rc : mshv_partition_message_port(pt, VMBUS_CONNECTION_MESSAGE_V5, true);
+}
+
+void services_reset(struct services *s)
+{
+	if (s == NULL)
+		return;
+	s->deferred_count = 0;
+	vmbus_server_reset(s->server);
+}
+
+void services_message(struct services *s, const struct bh_posted_message *message)
+{
+	uint32_t size = message->payload_size <= sizeof message->payload ? message->payload_size : sizeof message->payload;
+
+	/* Behind those that wait already, so that the order stays. */
+	if (s->deferred_count == 0 && vmbus_server_handle_message(s->server, message->connection_id, message->message_type,
+								  message->payload, size) != -EAGAIN)
+		return;
+	if (s->deferred_count < MAX_DEFERRED) {
+		s->deferred[s->deferred_count] = *message;
+		s->deferred[s->deferred_count++].payload_size = size;
+	} else if (!s->overflow_logged) {
+		s->overflow_logged = true;
+		log_line("vmbus: the guest posts without taking replies; messages are dropped");
+	}
+}
+
+void services_slot_free(struct services *s, uint32_t vp, uint32_t sint_mask)
+{
+	unsigned int done = 0;
+
+	(void)vp;
+	if (!(sint_mask & 1u << BH_EVENT_SINT))
+		return;
+	vmbus_server_message_slot_free(s->server);
+	while (done < s->deferred_count &&
+	       vmbus_server_handle_message(s->server, s->deferred[done].connection_id, s->deferred[done].message_type,
+					   s->deferred[done].payload, s->deferred[done].payload_size) != -EAGAIN)
+		done++;
+	s->deferred_count -= done;
+	memmove(s->deferred, s->deferred + done, s->deferred_count * sizeof s->deferred[0]);
+}
+
+int services_shutdown(struct services *s, const struct worker_shutdown *request)
+{
+	(void)s;
+	(void)request;
+	return -ENOTCONN;
+}
+
+void services_status(const struct services *s, struct worker_status *ret)
+{
+	if (s != NULL)
+		ret->vmbus_version = vmbus_server_version(s->server);
+}
+
+void services_stats(const struct services *s, struct worker_stats *ret)
+{
+	(void)s;
+	(void)ret;
+}

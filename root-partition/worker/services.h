@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A child's VMBus server with the providers behind it: SCSI controllers and integration components. Loop only. */
+#ifndef BULKHEAD_WORKER_SERVICES_H
+#define BULKHEAD_WORKER_SERVICES_H
+
+#include "machine.h"
+
+/** Offers what the machine's configuration names. */
+int services_create(struct machine *machine, struct services **ret);
+/** The partition is new: opens its message ports. */
+int services_connect(struct services *services);
+/** Closes every channel and ends requests in flight; the guest starts from nothing. */
+void services_reset(struct services *services);
+void services_destroy(struct services *services);
+
+void services_message(struct services *services, const struct bh_posted_message *message);
+void services_slot_free(struct services *services, uint32_t vp, uint32_t sint_mask);
+/** Asks the guest to turn itself off or restart. -ENOTCONN: its component is not there (yet). */
+int services_shutdown(struct services *services, const struct worker_shutdown *request);
+
+void services_status(const struct services *services, struct worker_status *ret);
+void services_stats(const struct services *services, struct worker_stats *ret);
+
+#endif
