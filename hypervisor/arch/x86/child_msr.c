@@ -193,8 +193,9 @@ static const struct emulated emulated[] = {
 	{ 0xc001001fu, 0xc001001fu, read_zero, ignore_write, "NB_CFG: Linux reads it on AMD processors" },
 	{ 0xc0010055u, 0xc0010055u, read_zero, ignore_write, "interrupt pending message: Linux's C1E check" },
 	{ 0xc0010112u, 0xc0010114u, read_zero, NULL, "TSEG base and mask, VM_CR" },
+	{ 0xc0011020u, 0xc0011020u, read_zero, ignore_write, "LS_CFG: Linux's errata work-arounds; the root has applied them" },
 	{ 0xc0011022u, 0xc0011023u, read_zero, ignore_write, "DC_CFG, CU_CFG: Linux's errata work-arounds; the root has applied them" },
-	{ 0xc0011029u, 0xc0011029u, read_zero, ignore_write, "DE_CFG: likewise" },
+	{ 0xc0011028u, 0xc0011029u, read_zero, ignore_write, "FP_CFG, DE_CFG: likewise" },
 };
 
 /* One line in the log for each unknown MSR, as far as the list reaches. */
