@@ -34,6 +34,7 @@ struct vmbus_ring {
 	uint32_t published;      /* our index as the other end was told last */
 	uint32_t other;          /* our copy of the other end's index */
 	uint32_t pending;        /* writer: what pending_send_size was set to */
+	bool signal_due;         /* writer: published early, the reader was idle */
 };
 
 /** A packet found by vmbus_ring_peek: a checked copy of its descriptor. Valid until it is consumed. */

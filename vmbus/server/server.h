@@ -51,7 +51,8 @@ struct vmbus_channel_ops {
 	void (*signal)(void *device, struct vmbus_channel *channel);
 	/**
 	 * Closed: by the guest, by its reset, by a broken ring (failed comes first). No function of the channel but
-	 * vmbus_server_rescind may be called until it is open again; guest memory of packets taken earlier stays valid.
+	 * vmbus_server_rescind may be called until it is open again; guest memory of packets taken earlier stays mapped: see
+	 * vmbus_server_hold. A provider rescinds here the subchannels that the guest had asked for.
 	 */
 	void (*close)(void *device, struct vmbus_channel *channel);
 	/** The guest broke the ring protocol; close follows. For statistics. */
@@ -94,10 +95,17 @@ void vmbus_server_message_slot_free(struct vmbus_server *server);
  */
 bool vmbus_server_signal(struct vmbus_server *server, uint32_t relid);
 
+/**
+ * While held, a guest that unloads or starts anew gets no answer: a provider that still has I/O in flight into guest memory after `close`
+ * holds until it is drained, so that the next kernel does not find its memory overwritten. Counted.
+ */
+void vmbus_server_hold(struct vmbus_server *server);
+void vmbus_server_release(struct vmbus_server *server);
+
 /** Version that the guest negotiated, VMBUS_VERSION_*; 0 = it is not connected. */
 uint32_t vmbus_server_version(const struct vmbus_server *server);
 
-/** Offers a channel, hot if the guest is there. Its handle is valid until close or rescind. NULL: no free slot, or it is offered already. */
+/** Offers a channel, hot if the guest is there. Its handle is valid until vmbus_server_rescind. NULL: no free slot, or it is offered already. */
 struct vmbus_channel *vmbus_server_offer(struct vmbus_server *server, const struct vmbus_offer *offer,
 	const struct vmbus_channel_ops *ops, void *device);
 /** Takes the offer back. Calls close first if it is open. The device is not called afterwards. Not from inside its own `signal`. */
@@ -139,7 +147,7 @@ bool vmbus_channel_poll(struct vmbus_channel *channel);
 
 /**
  * Sends a packet; flags VMBUS_PACKET_FLAG_*. 0; -EAGAIN: the ring is full, `signal` comes when there is room; -EIO: the channel has failed
- * or is not open; -EMSGSIZE: larger than the ring can ever take. Outside a batch it is published and signalled at once.
+ * (close comes with the next event) or is not open; -EMSGSIZE: larger than the ring can ever take. Outside a batch it is published and signalled at once.
  */
 int vmbus_channel_send(struct vmbus_channel *channel, uint16_t type, uint16_t flags, uint64_t transaction_id, const void *payload,
 	uint32_t size);

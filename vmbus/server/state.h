@@ -51,7 +51,14 @@ struct vmbus_channel_state {
 	uint8_t  open_user[VMBUS_USER_BYTES];
 };
 
-enum vmbus_gpadl_status { VMBUS_GPADL_FREE, VMBUS_GPADL_PARTIAL, VMBUS_GPADL_READY, VMBUS_GPADL_TEARDOWN_DUE };
+enum vmbus_gpadl_status {
+	VMBUS_GPADL_FREE,
+	VMBUS_GPADL_PARTIAL,      /* bodies are missing */
+	VMBUS_GPADL_READY,
+	VMBUS_GPADL_TEARDOWN_DUE, /* asked for while a channel uses it: done when that is closed */
+	VMBUS_GPADL_TORNDOWN_DUE, /* free but for the reply */
+	VMBUS_GPADL_STATUS_COUNT
+};
 
 struct vmbus_gpadl_state {
 	uint32_t status;
