@@ -57,14 +57,15 @@ static void topology(const struct vp *vp, uint32_t subleaf, struct cpuid_result 
 		*r = (struct cpuid_result){ width(count), count, 1 | 2 << 8, vp->index };
 }
 
-static void xsave(const struct vp *vp, uint32_t subleaf, struct cpuid_result *r)
+/* The child is loaded, so XCR0 is its own. */
+static void xsave(uint32_t subleaf, struct cpuid_result *r)
 {
 	const uint32_t sse_size = 576, avx_size = 832;
 	uint32_t features = r->eax & 7, optimised = r->eax & 1;
 
 	switch (subleaf) {
 	case 0:
-		*r = (struct cpuid_result){ features, vp->xcr0 & 4 ? avx_size : sse_size, features & 4 ? avx_size : sse_size, 0 };
+		*r = (struct cpuid_result){ features, xgetbv() & 4 ? avx_size : sse_size, features & 4 ? avx_size : sse_size, 0 };
 		break;
 	case 1:
 		*r = (struct cpuid_result){ .eax = optimised };
@@ -143,7 +144,7 @@ static void architectural(const struct vp *vp, uint32_t leaf, uint32_t subleaf, 
 		topology(vp, subleaf, r);
 		break;
 	case 0xd:
-		xsave(vp, subleaf, r);
+		xsave(subleaf, r);
 		break;
 	case 0x80000000u:
 		r->eax = r->eax < MAX_EXTENDED ? r->eax : MAX_EXTENDED;

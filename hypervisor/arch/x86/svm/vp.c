@@ -190,6 +190,8 @@ void vp_vendor_unload(struct cpu *cpu, struct vp *vp)
 		debug_registers_save(vp->dr);
 		debug_registers_load(cpu->host_dr);
 	}
+	/* Read back rather than remembered: an emulator may let XSETBV pass. */
+	vp->xcr0 = xgetbv() & switched_features(cpu);
 	if (vp->xcr0 != cpu->host_xcr0)
 		xsetbv(cpu->host_xcr0);
 	fpu_switch(cpu, vp, false);
