@@ -73,7 +73,6 @@ _Static_assert(offsetof(struct acpi_fadt, reset) == 116, "ACPI 5.2.9");
 _Static_assert(sizeof(struct acpi_fadt) == 276, "ACPI 5.2.9");
 
 #define FADT_VGA_NOT_PRESENT (1u << 2)
-#define FADT_NO_CMOS_RTC     (1u << 5)
 #define FADT_WBINVD          (1u << 0)
 #define FADT_PROC_C1         (1u << 2)
 #define FADT_NO_FIXED_POWER_BUTTON (1u << 4)
@@ -174,7 +173,7 @@ static void fill_fadt(struct acpi_fadt *f, uint64_t facs, uint64_t dsdt)
 	f->x_pm1a_control = io_address(LAYOUT_PM1_CONTROL, 16);
 	f->c2_latency = 0xffff;      /* no C2, no C3 */
 	f->c3_latency = 0xffff;
-	f->boot_flags = FADT_VGA_NOT_PRESENT | FADT_NO_CMOS_RTC; /* and no 8042 */
+	f->boot_flags = FADT_VGA_NOT_PRESENT; /* and no 8042 */
 	f->flags = FADT_WBINVD | FADT_PROC_C1 | FADT_NO_FIXED_POWER_BUTTON | FADT_NO_FIXED_SLEEP_BUTTON | FADT_NO_FIXED_RTC |
 		   FADT_RESET_REG | FADT_FORCE_APIC_PHYSICAL;
 	f->reset = io_address(LAYOUT_RESET, 8);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "rtc.h"
 
 /* ACPI 6.4, 4.8.3.1 and 4.8.3.2. */
 #define PM1_SCI_ENABLE   0x0001u
@@ -96,6 +97,8 @@ static uint8_t read_byte(struct devices *d, uint16_t port)
 		return (uint8_t)(*pm >> (port & 1) * 8);
 	if (port >= LAYOUT_COM1 && port < LAYOUT_COM1 + 8)
 		return uart_read(&d->uart, port - LAYOUT_COM1);
+	if (port == LAYOUT_RTC_DATA)
+		return rtc_read((uint8_t)d->state->pm.rtc_index, time(NULL));
 	if (port == LAYOUT_RESET)
 		return 0;
 	if (!probed_by_all(port) && first_time_port(d, port))
@@ -147,6 +150,8 @@ static enum device_action write_byte(struct devices *d, uint16_t port, uint8_t b
 		return write_pm(d, port, byte);
 	if (port >= LAYOUT_COM1 && port < LAYOUT_COM1 + 8)
 		uart_write(&d->uart, port - LAYOUT_COM1, byte);
+	else if (port == LAYOUT_RTC_INDEX)
+		d->state->pm.rtc_index = byte & 0x7f; /* bit 7 masks NMI, which nobody sends */
 	else if (port == LAYOUT_RESET)
 		return byte & 4u ? DEVICE_RESET : DEVICE_DONE;
 	else if (!probed_by_all(port) && first_time_port(d, port))

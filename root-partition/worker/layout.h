@@ -33,6 +33,8 @@
 #define LAYOUT_LAPIC        0xfee00000ull
 
 /* Ports. */
+#define LAYOUT_RTC_INDEX    0x70u
+#define LAYOUT_RTC_DATA     0x71u
 #define LAYOUT_COM1         0x3f8u
 #define LAYOUT_PM1_EVENT    0x600u
 #define LAYOUT_PM1_CONTROL  0x604u

@@ -14,7 +14,7 @@
 #define STATE_VMBUS_MAX (1u << 20)
 
 struct pm_state {
-	uint16_t status, enable, control, reserved;
+	uint16_t status, enable, control, rtc_index;
 };
 
 struct worker_state_region {
