@@ -4,11 +4,11 @@
 . /lab/functions.sh
 
 step check "bulkhead-check names what is missing"
-refuse 1 'SVM' bulkhead-check
+refuse 1 'amd-v +FAIL' bulkhead-check
 step refuse "modprobe refuses"
 refuse 1 'modprobe' modprobe bulkhead
 dmesg | grep bulkhead
-expect "the log names SVM" sh -c 'dmesg | grep -q "bulkhead:.*SVM"'
+expect "the log names it" sh -c 'dmesg | grep -q "bulkhead: .*AMD-V"'
 expect "the module is not loaded" [ ! -e /sys/module/bulkhead ]
 expect "no complaint of the kernel" kernel_sound
 done_all
