@@ -7,6 +7,7 @@
 #include <linux/cred.h>
 #include <linux/file.h>
 #include <linux/module.h>
+#include <linux/nospec.h>
 #include <linux/sched/user.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -22,7 +23,8 @@ static LIST_HEAD(partitions);
 
 struct bh_vp *bh_partition_vp(struct bh_partition *p, u32 index)
 {
-	return index < HV_MAX_VPS ? smp_load_acquire(&p->vp[index]) : NULL;
+	/* The index comes from user space: not even speculatively beyond the array. */
+	return index < HV_MAX_VPS ? smp_load_acquire(&p->vp[array_index_nospec(index, HV_MAX_VPS)]) : NULL;
 }
 
 void bh_partition_wake(struct bh_partition *p, u64 mask)

@@ -25,6 +25,8 @@
 
 #define NEVER U64_MAX
 #define FEED_BATCH 32u
+/* A register hypercall of another thread holds the VP for some microseconds. */
+#define BUSY_ROUNDS 1000u
 /* A timer further away than this (about 5 hours at 1 GHz) is looked at again then. */
 #define DELTA_MAX (1ull << 44)
 
@@ -34,8 +36,13 @@ void bh_vp_wake(struct bh_vp *vp)
 	/* Begins with a full barrier. */
 	if (rcuwait_wake_up(&vp->wait))
 		return;
-	if (READ_ONCE(vp->mode) == BH_VP_IN_GUEST && cmpxchg(&vp->mode, BH_VP_IN_GUEST, BH_VP_LEAVING) == BH_VP_IN_GUEST)
+	if (READ_ONCE(vp->mode) != BH_VP_IN_GUEST)
+		return;
+	/* Whoever sees LEAVING relies on the interrupt: nothing may come between the two. */
+	preempt_disable();
+	if (cmpxchg(&vp->mode, BH_VP_IN_GUEST, BH_VP_LEAVING) == BH_VP_IN_GUEST)
 		smp_send_reschedule(READ_ONCE(vp->cpu));
+	preempt_enable();
 }
 
 void bh_vp_kick(struct bh_vp *vp)
@@ -113,7 +120,7 @@ static bool dispatch(struct bh_vp *vp, u64 *result)
 {
 	bool done = false;
 
-	kernel_fpu_begin();
+	kernel_fpu_begin_mask(0);       /* nothing needs to be initialised: the hypervisor loads the child's */
 	local_irq_disable();
 	WRITE_ONCE(vp->cpu, smp_processor_id());
 	if (READ_ONCE(vp->wake))
@@ -169,6 +176,7 @@ static int deliver_message(struct bh_vp *vp, unsigned long arg)
 /* Runs until there is a message for user space. */
 static int run(struct bh_vp *vp)
 {
+	unsigned int busy = 0;
 	u64 result;
 	u16 status;
 	int rc;
@@ -186,11 +194,14 @@ static int run(struct bh_vp *vp)
 		}
 		status = HV_RESULT_STATUS(result);
 		if (unlikely(status != HV_STATUS_SUCCESS)) {
+			if (status == HV_STATUS_INVALID_VP_STATE && ++busy < BUSY_ROUNDS)
+				continue;
 			rc = bh_feed(vp->partition, status, FEED_BATCH);
 			if (rc > 0)
 				continue;
 			return rc ? rc : hv_errno(status);
 		}
+		busy = 0;
 		vp->message_state = BH_MESSAGE_NONE;
 		after_run(vp);
 		if (vp->out->dispatch_event == HV_VP_DISPATCH_EVENT_INTERCEPT) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * mshv-test: /dev/mshv against its promises, on a machine where bulkhead.ko is loaded. Each test is one paragraph of those promises;
- * after each everything that it took has come back.
+ * after each everything that it took has come back. Usage: mshv-test [TEST [KILLS]].
  */
 #include "harness.h"
 
@@ -330,10 +330,12 @@ static _Noreturn void busy_process(bool spins)
 	}
 }
 
+static int kills = 40;
+
 /* Killed at any instant, a process leaves nothing behind: no partition, no pinned page, no page with the hypervisor. */
 static void nothing_survives_a_kill(void)
 {
-	for (int i = 0; i < 40; i++) {
+	for (int i = 0; i < kills; i++) {
 		pid_t pid = fork();
 
 		CHECK(pid >= 0);
@@ -382,6 +384,8 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	device = open("/dev/mshv", O_RDWR | O_CLOEXEC);
 	CHECK(device >= 0);
+	if (argc > 2)
+		kills = atoi(argv[2]);
 	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {
 		uint64_t start = now_us();
 
