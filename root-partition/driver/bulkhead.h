@@ -2,11 +2,12 @@
 /*
  * The driver's own types: partition, VP, and what its files offer each other.
  *
- * Lifetime. A partition is held by its file and by the file of each of its VPs (a mapping holds the VP's file). VPs live as
- * long as their partition. The last file's release tears everything down: nothing there depends on a living process.
+ * Lifetime. A partition is held by its file and by the file of each of its VPs (a mapping holds the VP's file). VPs
+ * live as long as their partition. The last file's release tears everything down: nothing there depends on a living
+ * process.
  *
- * Locks. partition->lock: memory regions, creation of VPs, signalfds, irqfds. vp->run_lock: one thread in RUN_VP. Waking a VP and
- * raising an event take no lock.
+ * Locks. partition->lock: memory regions, creation of VPs, signalfds, irqfds. vp->run_lock: one thread in RUN_VP.
+ * Waking a VP and raising an event take no lock.
  */
 #ifndef BULKHEAD_DRIVER_BULKHEAD_H
 #define BULKHEAD_DRIVER_BULKHEAD_H
@@ -110,12 +111,13 @@ static inline u64 hv_control(u16 code, u16 reps)
 
 /* deposit.c */
 /**
- * Whether a call that ended with this status should be made again: 1 after pages were given to whom it lacks them (the partition or
- * the hypervisor), 0 when memory is not what it wants, or a negative errno.
+ * Whether a call that ended with this status should be made again: 1 after pages were given to whom it lacks them (the
+ * partition or the hypervisor), 0 when memory is not what it wants, or a negative errno.
  */
 int bh_feed(struct bh_partition *p, u16 status, unsigned int pages);
 /** hv_call() with bh_feed() until it has memory enough. 0 or a negative errno. p may be NULL. */
-int bh_call_fed(struct bh_partition *p, unsigned int pages, u16 code, const void *in, size_t in_size, void *out, size_t out_size);
+int bh_call_fed(struct bh_partition *p, unsigned int pages, u16 code, const void *in, size_t in_size, void *out,
+		size_t out_size);
 /** Takes back what the partition holds; it has to be finalized. Returns the number of pages that did not come back. */
 u64 bh_withdraw_all(struct bh_partition *p);
 /** After unlaunch: every page is the root's again. */

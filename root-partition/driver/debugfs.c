@@ -11,8 +11,8 @@
 static struct dentry *root;
 
 /*
- * The file position is the position in the log, so each open file reads for itself. Ends where the log ends now; reading on
- * later gives what has come since. What the ring has dropped meanwhile is skipped.
+ * The file position is the position in the log, so each open file reads for itself. Ends where the log ends now;
+ * reading on later gives what has come since. What the ring has dropped meanwhile is skipped.
  */
 static ssize_t log_read(struct file *file, char __user *to, size_t size, loff_t *pos)
 {
@@ -56,11 +56,14 @@ static void show_vp(struct seq_file *m, struct bh_partition *p, struct bh_vp *vp
 	struct bh_vp_stats s;
 	unsigned int i;
 
-	if (HV_RESULT_STATUS(hv_call(HVCALL_BULKHEAD_GET_STATS, 0, &in, sizeof(in), &s, sizeof(s))) != HV_STATUS_SUCCESS)
+	if (HV_RESULT_STATUS(hv_call(HVCALL_BULKHEAD_GET_STATS, 0, &in, sizeof(in), &s, sizeof(s))) !=
+	    HV_STATUS_SUCCESS)
 		return;
-	seq_printf(m, "  vp %u: dispatches %llu guest_tsc %llu hypervisor_tsc %llu sleeps %llu interrupts %llu signals %llu lost_signals %llu messages %llu timers %llu\n    exits:",
-		   vp->index, s.dispatches, s.guest_tsc, s.hypervisor_tsc, READ_ONCE(vp->sleeps), s.interrupts_injected,
-		   s.signals, READ_ONCE(vp->lost_signals), s.messages_posted, s.timer_expirations);
+	seq_printf(m, "  vp %u: dispatches %llu sleeps %llu guest_tsc %llu hypervisor_tsc %llu", vp->index, s.dispatches,
+		   READ_ONCE(vp->sleeps), s.guest_tsc, s.hypervisor_tsc);
+	seq_printf(m, " interrupts %llu signals %llu lost_signals %llu messages %llu timers %llu\n    exits:",
+		   s.interrupts_injected, s.signals, READ_ONCE(vp->lost_signals), s.messages_posted,
+		   s.timer_expirations);
 	for (i = 0; i < BH_EXIT_COUNT; i++)
 		seq_printf(m, " %s %llu", reason[i], s.exits[i]);
 	seq_putc(m, '\n');

@@ -2,9 +2,9 @@
 /*
  * Pages for the hypervisor: an arena to take them from, deposits, and withdrawal.
  *
- * A page that is deposited leaves the root's nested page table, which splits the large page around it for good. So the arena
- * takes 2 MiB blocks, serves everybody from them, and keeps an empty one for the next time. Nobody in the root may touch a page
- * of the arena; they are marked offline, so that core dumps and /proc/kcore leave them out.
+ * A page that is deposited leaves the root's nested page table, which splits the large page around it for good. So the
+ * arena takes 2 MiB blocks, serves everybody from them, and keeps an empty one for the next time. Nobody in the root
+ * may touch a page of the arena; they are marked offline, so that core dumps and /proc/kcore leave them out.
  */
 #include "bulkhead.h"
 
@@ -206,7 +206,8 @@ int bh_feed(struct bh_partition *p, u16 status, unsigned int pages)
 	return rc ? rc : 1;
 }
 
-int bh_call_fed(struct bh_partition *p, unsigned int pages, u16 code, const void *in, size_t in_size, void *out, size_t out_size)
+int bh_call_fed(struct bh_partition *p, unsigned int pages, u16 code, const void *in, size_t in_size, void *out,
+		size_t out_size)
 {
 	unsigned int rounds;
 	u16 status;
@@ -231,7 +232,8 @@ u64 bh_withdraw_all(struct bh_partition *p)
 
 	hv_sync();
 	do {
-		u64 result = hv_call(HVCALL_WITHDRAW_MEMORY, WITHDRAW_MAX, &in, sizeof(in), pfns, WITHDRAW_MAX * sizeof(u64));
+		u64 result = hv_call(HVCALL_WITHDRAW_MEMORY, WITHDRAW_MAX, &in, sizeof(in), pfns,
+				     WITHDRAW_MAX * sizeof(u64));
 
 		got = HV_RESULT_REPS(result);
 		for (i = 0; i < got; i++)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Events and messages between a child and user space: a child's HvSignalEvent to an eventfd, by connection id; ports for its
- * messages; and events to the child, which are bits in the VP's event page.
+ * Events and messages between a child and user space: a child's HvSignalEvent to an eventfd, by connection id; ports
+ * for its messages; and events to the child, which are bits in the VP's event page.
  */
 #include "bulkhead.h"
 

@@ -47,8 +47,8 @@ void bh_hvcall_exit(void)
 }
 
 /*
- * Removal takes each CPU out by an interrupt, so with interrupts off bh_running holds until the call is made. Afterwards
- * every call fails as on a partition that is gone.
+ * Removal takes each CPU out by an interrupt, so with interrupts off bh_running holds until the call is made.
+ * Afterwards every call fails as on a partition that is gone.
  */
 u64 hv_call_pa(u64 control, phys_addr_t in, phys_addr_t out)
 {

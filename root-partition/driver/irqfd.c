@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Interrupts from eventfds: an irqfd names a GSI, the MSI routing table says what message that is, and the message becomes
- * ASSERT_VIRTUAL_INTERRUPT in the context of whoever signals the eventfd.
+ * Interrupts from eventfds: an irqfd names a GSI, the MSI routing table says what message that is, and the message
+ * becomes ASSERT_VIRTUAL_INTERRUPT in the context of whoever signals the eventfd.
  */
 #include "bulkhead.h"
 
@@ -79,7 +79,8 @@ static void inject(struct irqfd *irqfd)
 
 	if (!route_to_interrupt(irqfd->partition, irqfd->gsi, &in))
 		return;
-	if (HV_RESULT_STATUS(hv_call(HVCALL_ASSERT_VIRTUAL_INTERRUPT, 0, &in, sizeof(in), NULL, 0)) == HV_STATUS_SUCCESS)
+	if (HV_RESULT_STATUS(hv_call(HVCALL_ASSERT_VIRTUAL_INTERRUPT, 0, &in, sizeof(in), NULL, 0)) ==
+	    HV_STATUS_SUCCESS)
 		bh_interrupt_asserted(irqfd->partition, &in);
 }
 

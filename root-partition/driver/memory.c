@@ -2,12 +2,12 @@
 /*
  * A child's memory: user pages, pinned for as long as they are mapped into the child.
  *
- * A region remembers its pages as runs of consecutive frames, so it needs little memory when huge pages stand behind it, and its
- * end needs neither the address space nor the process that it came from. 2 MiB of consecutive frames, aligned alike in host and
- * child, are mapped as one large page.
+ * A region remembers its pages as runs of consecutive frames, so it needs little memory when huge pages stand behind
+ * it, and its end needs neither the address space nor the process that it came from. 2 MiB of consecutive frames,
+ * aligned alike in host and child, are mapped as one large page.
  *
- * Who pays: pinned pages count against RLIMIT_MEMLOCK of the user who created the partition (as io_uring's buffers do), unless the
- * creator had CAP_IPC_LOCK; then whoever was given the partition's descriptor may pin without limit.
+ * Who pays: pinned pages count against RLIMIT_MEMLOCK of the user who created the partition (as io_uring's buffers do),
+ * unless the creator had CAP_IPC_LOCK; then whoever was given the partition's descriptor may pin without limit.
  */
 #include "bulkhead.h"
 
@@ -261,7 +261,8 @@ static void unpin(struct bh_partition *p, struct region *r)
 static int remove(struct bh_partition *p, struct region *r)
 {
 	if (!unmap(p, r)) {
-		pr_err("partition %llu: cannot unmap %llu pages at frame %llxh; they stay pinned\n", p->id, r->pages, r->gfn);
+		pr_err("partition %llu: cannot unmap %llu pages at frame %llxh; they stay pinned\n", p->id, r->pages,
+		       r->gfn);
 		return -EIO;
 	}
 	unpin(p, r);
@@ -336,7 +337,8 @@ long bh_set_guest_memory(struct bh_partition *p, unsigned long arg)
 		return -EFAULT;
 	unmap = args.flags & BIT(MSHV_SET_MEM_BIT_UNMAP);
 	if (!args.size || !PAGE_ALIGNED(args.size) || memchr_inv(args.rsvd, 0, sizeof(args.rsvd)) ||
-	    args.flags & ~(BIT(MSHV_SET_MEM_BIT_WRITABLE) | BIT(MSHV_SET_MEM_BIT_EXECUTABLE) | BIT(MSHV_SET_MEM_BIT_UNMAP)))
+	    args.flags &
+		    ~(BIT(MSHV_SET_MEM_BIT_WRITABLE) | BIT(MSHV_SET_MEM_BIT_EXECUTABLE) | BIT(MSHV_SET_MEM_BIT_UNMAP)))
 		return -EINVAL;
 	if (args.guest_pfn >= GFN_MAX || args.size >> PAGE_SHIFT > GFN_MAX - args.guest_pfn)
 		return -EINVAL;

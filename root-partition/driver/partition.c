@@ -12,7 +12,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-/* Pages for each shortfall while a partition is set up; a partition of one VP and 1 GiB of large pages needs about 40. */
+/* Pages for each shortfall; a partition of one VP and 1 GiB of large pages needs about 20. */
 #define PARTITION_BATCH 32u
 #define COMPATIBILITY_VERSION 0x21u
 #define PT_FLAGS_KNOWN 0x3full
@@ -79,7 +79,8 @@ static void partition_release(struct kref *ref)
 
 	status = HV_RESULT_STATUS(hv_call_fast(HVCALL_FINALIZE_PARTITION, p->id, 0));
 	if (status != HV_STATUS_SUCCESS) {
-		pr_err("partition %llu cannot be torn down (status %xh); its memory is lost until the next boot\n", p->id, status);
+		pr_err("partition %llu cannot be torn down (status %xh); its memory is lost until the next boot\n",
+		       p->id, status);
 		__module_get(THIS_MODULE);
 		return;
 	}
@@ -180,7 +181,8 @@ static int copy_creation(struct mshv_create_partition_v2 *args, unsigned long ar
 			return -EFAULT;
 	}
 	if (args->pt_flags & ~PT_FLAGS_KNOWN || args->pt_isolation || args->pt_num_cpu_fbanks > PT_FEATURE_BANKS ||
-	    memchr_inv(args->pt_rsvd, 0, sizeof(args->pt_rsvd)) || memchr_inv(args->pt_rsvd1, 0, sizeof(args->pt_rsvd1)))
+	    memchr_inv(args->pt_rsvd, 0, sizeof(args->pt_rsvd)) ||
+	    memchr_inv(args->pt_rsvd1, 0, sizeof(args->pt_rsvd1)))
 		return -EINVAL;
 	return 0;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ROOT_HVCALL: hypercalls that a VMM makes itself. Only those of the table, only on the caller's own partition (each input begins
- * with the partition's id, which is put in here), from one copy of the input. The hypervisor checks the rest.
+ * ROOT_HVCALL: hypercalls that a VMM makes itself. Only those of the table, only on the caller's own partition (each
+ * input begins with the partition's id, which is put in here), from one copy of the input. The hypervisor checks the
+ * rest.
  */
 #include "bulkhead.h"
 
@@ -92,8 +93,8 @@ long bh_root_hvcall(struct bh_partition *p, unsigned long arg)
 
 	if (copy_from_user(&args, (void __user *)arg, sizeof(args)))
 		return -EFAULT;
-	if (args.in_sz < sizeof(u64) || args.in_sz > PAGE_SIZE || args.out_sz > PAGE_SIZE || args.reps > HV_HYPERCALL_REP_MASK ||
-	    memchr_inv(args.rsvd, 0, sizeof(args.rsvd)))
+	if (args.in_sz < sizeof(u64) || args.in_sz > PAGE_SIZE || args.out_sz > PAGE_SIZE ||
+	    args.reps > HV_HYPERCALL_REP_MASK || memchr_inv(args.rsvd, 0, sizeof(args.rsvd)))
 		return -EINVAL;
 	rc = find_call(args.code, !p, &wake);
 	if (rc)

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * RUN_VP, the root scheduler's half: a dispatch hypercall is the run, an interrupt to this CPU ends it, and the thread sleeps while its
- * VP is blocked.
+ * RUN_VP, the root scheduler's half: a dispatch hypercall is the run, an interrupt to this CPU ends it, and the thread
+ * sleeps while its VP is blocked.
  *
- * No wake-up is lost. A waker makes its news visible (in the hypervisor or the event page), sets vp->wake, then looks whether the
- * thread sleeps or runs. The thread, before it runs, clears vp->wake, publishes BH_VP_IN_GUEST with interrupts off, then looks
- * at the news (the hypervisor does, and we at the event page); before it sleeps it publishes itself as a sleeper, then looks at
- * vp->wake. Whichever comes second sees the other; to a VP in guest the waker sends an interrupt, which stays pending until the run.
+ * No wake-up is lost. A waker makes its news visible (in the hypervisor or the event page), sets vp->wake, then looks
+ * whether the thread sleeps or runs. The thread, before it runs, clears vp->wake, publishes BH_VP_IN_GUEST with
+ * interrupts off, then looks at the news (the hypervisor does, and we at the event page); before it sleeps it publishes
+ * itself as a sleeper, then looks at vp->wake. Whichever comes second sees the other; to a VP in guest the waker sends
+ * an interrupt, which stays pending until the run.
  */
 #include "bulkhead.h"
 
@@ -64,7 +65,8 @@ static ktime_t deadline_time(u64 deadline)
 	return ktime_add_ns(ktime_get(), mul_u64_u32_div(delta, USEC_PER_SEC, tsc_khz));
 }
 
-/* Fires at what was the deadline when it was armed. The deadline has moved on in most cases: then so does the timer, and no VP is woken. */
+/* Fires at what was the deadline when it was armed. The deadline has moved on in most cases: then so does the timer,
+ * and no VP is woken. */
 static enum hrtimer_restart vp_timer(struct hrtimer *timer)
 {
 	struct bh_vp *vp = container_of(timer, struct bh_vp, timer);
@@ -113,8 +115,9 @@ void bh_vp_run_init(struct bh_vp *vp)
 }
 
 /*
- * One dispatch, or none when there is other work first. Interrupts are off from the last look at that work until after the run: an
- * interrupt in between is not lost on the root's handler but ends the run at once. The FPU is the child's meanwhile.
+ * One dispatch, or none when there is other work first. Interrupts are off from the last look at that work until after
+ * the run: an interrupt in between is not lost on the root's handler but ends the run at once. The FPU is the child's
+ * meanwhile.
  */
 static bool dispatch(struct bh_vp *vp, u64 *result)
 {
@@ -127,8 +130,9 @@ static bool dispatch(struct bh_vp *vp, u64 *result)
 		WRITE_ONCE(vp->wake, false);
 	smp_store_mb(vp->mode, BH_VP_IN_GUEST);
 	if (likely(!must_return(vp) && !need_resched() && READ_ONCE(bh_running))) {
-		vp->in->flags = (vp->message_state == BH_MESSAGE_DELIVERED ? HV_DISPATCH_VP_FLAG_CLEAR_INTERCEPT_SUSPEND : 0) |
-				(READ_ONCE(vp->events->words) ? HV_DISPATCH_VP_FLAG_SCAN_INTERRUPT_INJECTION : 0);
+		vp->in->flags =
+			(vp->message_state == BH_MESSAGE_DELIVERED ? HV_DISPATCH_VP_FLAG_CLEAR_INTERCEPT_SUSPEND : 0) |
+			(READ_ONCE(vp->events->words) ? HV_DISPATCH_VP_FLAG_SCAN_INTERRUPT_INJECTION : 0);
 		*result = bh_hypercall(HVCALL_DISPATCH_VP, vp->in_pa, vp->out_pa);
 		done = true;
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A VP: its pages, its file, and the ioctls besides running it (run.c). Its file is a handle only: the VP lives and dies with
- * its partition, so that another process can go on running it.
+ * A VP: its pages, its file, and the ioctls besides running it (run.c). Its file is a handle only: the VP lives and
+ * dies with its partition, so that another process can go on running it.
  */
 #include "bulkhead.h"
 
@@ -131,7 +131,8 @@ static const struct vm_operations_struct vp_vm_ops = {
 
 static int vp_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	if (vma->vm_pgoff + vma_pages(vma) > MSHV_VP_MMAP_OFFSET_INTERCEPT_MESSAGE + 1 || vma->vm_pgoff + vma_pages(vma) == 0)
+	if (vma->vm_pgoff + vma_pages(vma) > MSHV_VP_MMAP_OFFSET_INTERCEPT_MESSAGE + 1 ||
+	    vma->vm_pgoff + vma_pages(vma) == 0)
 		return -ENODEV;
 	if (!(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
@@ -170,7 +171,8 @@ static int transfer_state(struct bh_vp *vp, const struct mshv_get_set_vp_state *
 	in->type = args->type | VP_STATE_TYPE_VALID;
 	in->xsave_states = ~0ull;
 	in->pfns[0] = virt_to_phys(page) >> PAGE_SHIFT;
-	rc = hv_errno(HV_RESULT_STATUS(hv_call(set ? HVCALL_SET_VP_STATE : HVCALL_GET_VP_STATE, 1, in, sizeof(buffer), NULL, 0)));
+	rc = hv_errno(HV_RESULT_STATUS(
+		hv_call(set ? HVCALL_SET_VP_STATE : HVCALL_GET_VP_STATE, 1, in, sizeof(buffer), NULL, 0)));
 	if (!rc && !set && copy_to_user(user, page, PAGE_SIZE))
 		rc = -EFAULT;
 out:
@@ -255,19 +257,19 @@ static int create_locked(struct bh_partition *p, u32 index, struct file **ret_fi
 		goto release;
 	rc = map_state_pages(vp);
 	if (rc)
-		goto delete;
+		goto delete_vp;
 	file = anon_inode_getfile("mshv_vp", &vp_fops, vp, O_RDWR);
 	if (IS_ERR(file)) {
 		rc = PTR_ERR(file);
-		goto delete;
+		goto delete_vp;
 	}
 	kref_get(&p->ref);
 	smp_store_release(&p->vp[index], vp);
 	p->vp_count++;
 	*ret_file = file;
 	return 0;
-delete:
-	/* While other VPs run the hypervisor may refuse. Then it keeps the VP, and we its pages, until the partition goes. */
+delete_vp:
+	/* While other VPs run the hypervisor may refuse: it keeps the VP, and we its pages, until the partition goes. */
 	if (!delete_in_hypervisor(vp)) {
 		smp_store_release(&p->vp[index], vp);
 		return rc;

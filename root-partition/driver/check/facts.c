@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Looks at this machine: CPUID, MSRs through /dev/cpu, /proc and /sys. A file that is not there is no error, only less to know. */
+/* Looks at this machine: CPUID, MSRs through /dev/cpu, /proc and /sys. A file that is not there is no error, only less
+ * to know. */
 #include "rules.h"
 
 #include <cpuid.h>
@@ -112,8 +113,10 @@ static void gather_lockdown(struct facts *f)
 
 	if (!file)
 		return;
-	if (fgets(line, sizeof line, file) && (open_bracket = strchr(line, '[')) && (close_bracket = strchr(open_bracket, ']')))
-		snprintf(f->lockdown, sizeof f->lockdown, "%.*s", (int)(close_bracket - open_bracket - 1), open_bracket + 1);
+	if (fgets(line, sizeof line, file) && (open_bracket = strchr(line, '[')) &&
+	    (close_bracket = strchr(open_bracket, ']')))
+		snprintf(f->lockdown, sizeof f->lockdown, "%.*s", (int)(close_bracket - open_bracket - 1),
+			 open_bracket + 1);
 	fclose(file);
 }
 
@@ -129,7 +132,8 @@ static void gather_kernel(struct facts *f)
 	f->kvm_loaded = access("/sys/module/kvm_amd", F_OK) == 0;
 	f->module_signature_enforced = file_has_word("/sys/module/module/parameters/sig_enforce", "Y", is_blank);
 	snprintf(path, sizeof path, "/lib/modules/%s/modules.dep", f->kernel);
-	f->module_installed = file_has_word(path, "bulkhead.ko", is_path_end) || access("/sys/module/bulkhead", F_OK) == 0;
+	f->module_installed =
+		file_has_word(path, "bulkhead.ko", is_path_end) || access("/sys/module/bulkhead", F_OK) == 0;
 	snprintf(path, sizeof path, "/lib/modules/%s/build", f->kernel);
 	f->headers_installed = access(path, F_OK) == 0;
 	f->image_installed = access("/lib/firmware/bulkhead/bulkhead-amd.elf", F_OK) == 0;

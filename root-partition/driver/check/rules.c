@@ -35,7 +35,8 @@ static void judge_processor(const struct facts *f, struct verdict *v)
 	if (!strcmp(f->vendor, "AuthenticAMD") || !strcmp(f->vendor, "HygonGenuine"))
 		say(v, VERDICT_OK, NULL, "%s", f->vendor);
 	else
-		say(v, VERDICT_FAIL, "use a machine with an AMD processor; Intel VT-x is not supported yet", "%s", f->vendor);
+		say(v, VERDICT_FAIL, "use a machine with an AMD processor; Intel VT-x is not supported yet", "%s",
+		    f->vendor);
 }
 
 static void judge_svm(const struct facts *f, struct verdict *v)
@@ -45,7 +46,8 @@ static void judge_svm(const struct facts *f, struct verdict *v)
 	else if (f->svm)
 		say(v, VERDICT_OK, NULL, "present");
 	else if (f->outer_hypervisor[0])
-		say(v, VERDICT_FAIL, "let the outer hypervisor pass AMD-V on to this guest (QEMU: -cpu host,+svm)", "absent");
+		say(v, VERDICT_FAIL, "let the outer hypervisor pass AMD-V on to this guest (QEMU: -cpu host,+svm)",
+		    "absent");
 	else
 		say(v, VERDICT_FAIL, "use a machine with AMD-V", "absent");
 }
@@ -57,7 +59,8 @@ static void judge_nested_paging(const struct facts *f, struct verdict *v)
 	else if (f->nested_paging)
 		say(v, VERDICT_OK, NULL, "present");
 	else if (f->outer_hypervisor[0])
-		say(v, VERDICT_FAIL, "let the outer hypervisor pass nested paging on to this guest (QEMU: -cpu ...,+npt)", "absent");
+		say(v, VERDICT_FAIL,
+		    "let the outer hypervisor pass nested paging on to this guest (QEMU: -cpu ...,+npt)", "absent");
 	else
 		say(v, VERDICT_FAIL, "use a machine with nested paging (AMD from 2008 on)", "absent");
 }
@@ -69,8 +72,8 @@ static void judge_firmware(const struct facts *f, struct verdict *v)
 	else if (!f->svm)
 		say(v, VERDICT_UNKNOWN, NULL, "nothing to disable");
 	else if (f->svm_disabled == FACT_YES)
-		say(v, VERDICT_FAIL, "enable \"SVM mode\" in the BIOS set-up", "SVM is disabled (VM_CR.SVMDIS%s) on CPU %u",
-		    f->svm_locked ? ", locked" : "", f->svm_disabled_cpu);
+		say(v, VERDICT_FAIL, "enable \"SVM mode\" in the BIOS set-up",
+		    "SVM is disabled (VM_CR.SVMDIS%s) on CPU %u", f->svm_locked ? ", locked" : "", f->svm_disabled_cpu);
 	else if (f->svm_disabled == FACT_NO)
 		say(v, VERDICT_OK, NULL, "SVM is enabled");
 	else
@@ -84,7 +87,8 @@ static void judge_kvm(const struct facts *f, struct verdict *v)
 	else if (f->launched)
 		say(v, VERDICT_INFO, "rmmod kvm_amd", "kvm_amd is loaded, but finds no AMD-V");
 	else
-		say(v, VERDICT_FAIL, "stop its guests, then: rmmod kvm_amd; for good: echo 'blacklist kvm_amd' > /etc/modprobe.d/bulkhead.conf",
+		say(v, VERDICT_FAIL,
+		    "stop its guests, then: rmmod kvm_amd; for good: echo 'blacklist kvm_amd' > /etc/modprobe.d/bulkhead.conf",
 		    "kvm_amd is loaded; only one can use AMD-V");
 }
 
@@ -121,14 +125,16 @@ static void judge_outer(const struct facts *f, struct verdict *v)
 	if (f->launched || !f->outer_hypervisor[0])
 		say(v, VERDICT_OK, NULL, "no other hypervisor below");
 	else
-		say(v, VERDICT_INFO, NULL, "this machine is itself a guest of \"%s\": it works, but slower", f->outer_hypervisor);
+		say(v, VERDICT_INFO, NULL, "this machine is itself a guest of \"%s\": it works, but slower",
+		    f->outer_hypervisor);
 }
 
 static void judge_lockdown(const struct facts *f, struct verdict *v)
 {
 	const char *remedy = "sign bulkhead.ko with an enrolled key (mokutil --import), or turn Secure Boot off";
 
-	if (f->module_signature_enforced || !strcmp(f->lockdown, "integrity") || !strcmp(f->lockdown, "confidentiality"))
+	if (f->module_signature_enforced || !strcmp(f->lockdown, "integrity") ||
+	    !strcmp(f->lockdown, "confidentiality"))
 		say(v, f->launched ? VERDICT_OK : VERDICT_INFO, remedy, "the kernel takes signed modules only");
 	else
 		say(v, VERDICT_OK, NULL, "the kernel takes unsigned modules");
@@ -143,8 +149,10 @@ static void judge_module(const struct facts *f, struct verdict *v)
 		return;
 	}
 	snprintf(remedy, sizeof remedy, "%s%s%s", f->headers_installed ? "" : "apt-get install linux-headers-",
-		 f->headers_installed ? "" : f->kernel, f->headers_installed ? "build and install Bulkhead" : ", then build and install Bulkhead");
-	say(v, VERDICT_TODO, remedy, "no bulkhead.ko for %s%s", f->kernel, f->headers_installed ? "" : ", nor headers to build it");
+		 f->headers_installed ? "" : f->kernel,
+		 f->headers_installed ? "build and install Bulkhead" : ", then build and install Bulkhead");
+	say(v, VERDICT_TODO, remedy, "no bulkhead.ko for %s%s", f->kernel,
+	    f->headers_installed ? "" : ", nor headers to build it");
 }
 
 static void judge_image(const struct facts *f, struct verdict *v)

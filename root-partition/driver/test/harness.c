@@ -61,7 +61,8 @@ struct bulkhead_partition_info partition_info(int partition)
 uint8_t *huge_memory(size_t size)
 {
 	const size_t huge = 2 * MIB;
-	uint8_t *raw = mmap(NULL, size + huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint8_t *raw =
+		mmap(NULL, size + huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	uint8_t *memory = (uint8_t *)(((uintptr_t)raw + huge - 1) & ~(huge - 1));
 
 	CHECK(raw != MAP_FAILED);
@@ -77,8 +78,9 @@ uint8_t *huge_memory(size_t size)
 
 int map_memory(int partition, uint64_t gpa, const void *memory, size_t size, unsigned int flags)
 {
-	struct mshv_user_mem_region region = { .size = size, .guest_pfn = gpa >> 12, .userspace_addr = (uintptr_t)memory,
-					       .flags = (uint8_t)flags };
+	struct mshv_user_mem_region region = {
+		.size = size, .guest_pfn = gpa >> 12, .userspace_addr = (uintptr_t)memory, .flags = (uint8_t)flags
+	};
 
 	return ioctl(partition, MSHV_SET_GUEST_MEMORY, &region);
 }
@@ -88,10 +90,15 @@ int unmap_memory(int partition, uint64_t gpa, size_t size)
 	return map_memory(partition, gpa, NULL, size, 1u << MSHV_SET_MEM_BIT_UNMAP);
 }
 
-int root_hvcall(int fd, uint16_t code, uint16_t reps, void *in, size_t in_size, void *out, size_t out_size, uint16_t *status)
+int root_hvcall(int fd, uint16_t code, uint16_t reps, void *in, size_t in_size, void *out, size_t out_size,
+		uint16_t *status)
 {
-	struct mshv_root_hvcall call = { .code = code, .reps = reps, .in_sz = (uint16_t)in_size, .out_sz = (uint16_t)out_size,
-					 .in_ptr = (uintptr_t)in, .out_ptr = (uintptr_t)out };
+	struct mshv_root_hvcall call = { .code = code,
+					 .reps = reps,
+					 .in_sz = (uint16_t)in_size,
+					 .out_sz = (uint16_t)out_size,
+					 .in_ptr = (uintptr_t)in,
+					 .out_ptr = (uintptr_t)out };
 	int rc = ioctl(fd, MSHV_ROOT_HVCALL, &call);
 
 	if (status)
@@ -111,7 +118,9 @@ int set_register(int vp, uint32_t index, uint32_t name, union hv_register_value 
 
 int assert_interrupt(int partition, uint32_t type, uint64_t apic_id, uint32_t vector)
 {
-	struct hv_input_assert_virtual_interrupt in = { .control.s.type = type, .dest_addr = apic_id, .vector = vector };
+	struct hv_input_assert_virtual_interrupt in = { .control.s.type = type,
+							.dest_addr = apic_id,
+							.vector = vector };
 
 	return root_hvcall(partition, HVCALL_ASSERT_VIRTUAL_INTERRUPT, 0, &in, sizeof in, NULL, 0, NULL);
 }
@@ -143,7 +152,8 @@ void child_create(struct child *c, size_t size, unsigned int vps)
 
 		CHECK(fd >= 0);
 		c->vp[c->vps] = fd;
-		c->registers[c->vps] = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, MSHV_VP_MMAP_OFFSET_REGISTERS * 4096);
+		c->registers[c->vps] =
+			mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, MSHV_VP_MMAP_OFFSET_REGISTERS * 4096);
 		CHECK(c->registers[c->vps] != MAP_FAILED);
 		start_in_real_mode(c, c->vps);
 	}
@@ -156,7 +166,8 @@ void child_code(struct child *c, const void *code, size_t size)
 
 void child_nmi_handler(struct child *c)
 {
-	static const uint8_t handler[] = { 0xba, CHILD_PORT & 0xff, CHILD_PORT >> 8, 0xee, 0xcf }; /* mov dx, PORT; out dx, al; iret */
+	/* mov dx, CHILD_PORT; out dx, al; iret */
+	static const uint8_t handler[] = { 0xba, CHILD_PORT & 0xff, CHILD_PORT >> 8, 0xee, 0xcf };
 
 	memcpy(c->memory + NMI_HANDLER, handler, sizeof handler);
 	*(uint16_t *)(c->memory + 2 * 4) = NMI_HANDLER;

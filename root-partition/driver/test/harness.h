@@ -41,12 +41,14 @@ uint8_t *huge_memory(size_t size);
 int map_memory(int partition, uint64_t gpa, const void *memory, size_t size, unsigned int flags);
 int unmap_memory(int partition, uint64_t gpa, size_t size);
 
-int root_hvcall(int fd, uint16_t code, uint16_t reps, void *in, size_t in_size, void *out, size_t out_size, uint16_t *status);
+int root_hvcall(int fd, uint16_t code, uint16_t reps, void *in, size_t in_size, void *out, size_t out_size,
+		uint16_t *status);
 int set_register(int vp, uint32_t index, uint32_t name, union hv_register_value value);
 /** Type: HV_INTERRUPT_TYPE_*. */
 int assert_interrupt(int partition, uint32_t type, uint64_t apic_id, uint32_t vector);
 
-/** A partition with memory at 0 and VPs that start in real mode at 0:1000h, interrupts off, stack at 0:F00h. NMI comes to 0:2000h. */
+/** A partition with memory at 0 and VPs that start in real mode at 0:1000h, interrupts off, stack at 0:F00h. NMI comes
+ * to 0:2000h. */
 void child_create(struct child *c, size_t size, unsigned int vps);
 void child_code(struct child *c, const void *code, size_t size);
 /** Where an NMI goes: out of CHILD_PORT, then back. */

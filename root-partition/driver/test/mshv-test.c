@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * mshv-test: /dev/mshv against its promises, on a machine where bulkhead.ko is loaded. Each test is one paragraph of those promises;
- * after each everything that it took has come back. Usage: mshv-test [TEST [KILLS]].
+ * mshv-test: /dev/mshv against its promises, on a machine where bulkhead.ko is loaded. Each test is one paragraph of
+ * those promises; after each everything that it took has come back. Usage: mshv-test [TEST [KILLS]].
  */
 #include "harness.h"
 
@@ -25,7 +25,8 @@ static const uint8_t code_spin[] = { 0xeb, 0xfe, 0x90 };                     /* 
 static const uint8_t code_halt[] = { 0xf4, 0xeb, 0xfd };                     /* hlt; jmp to it */
 static const uint8_t code_out[] = { 0xba, 0x34, 0x12, 0xee, 0xeb, 0xfd };    /* mov dx, 1234h; out dx, al; jmp to it */
 
-/* Periodic LAPIC timer, 1 ms; each tick comes out of the port. Between ticks it halts (the test may turn that into spinning). */
+/* Periodic LAPIC timer, 1 ms; each tick comes out of the port. Between ticks it halts (the test may turn that into
+ * spinning). */
 extern const uint8_t code_timer[], code_timer_wait[], code_timer_end[];
 __asm__(".pushsection .rodata\n\t.code16\n"
 	"code_timer:\n"
@@ -80,7 +81,8 @@ static void refuses_what_it_does_not_know(void)
 static void creates_and_forgets(void)
 {
 	struct mshv_create_partition_v2 create = {
-		.pt_flags = 1u << MSHV_PT_BIT_LAPIC | 1u << MSHV_PT_BIT_X2APIC | 1u << MSHV_PT_BIT_CPU_AND_XSAVE_FEATURES,
+		.pt_flags =
+			1u << MSHV_PT_BIT_LAPIC | 1u << MSHV_PT_BIT_X2APIC | 1u << MSHV_PT_BIT_CPU_AND_XSAVE_FEATURES,
 		.pt_num_cpu_fbanks = 2,
 	};
 
@@ -180,7 +182,7 @@ static void sleep_ms(long ms)
 /* A kick ends the current run, or the next one, once; whether the VP spins or sleeps. */
 static void kick_ends_a_run(void)
 {
-	const struct { const uint8_t *code; size_t size; } codes[] = { { code_spin, sizeof code_spin }, { code_halt, sizeof code_halt } };
+	static const uint8_t *const codes[] = { code_spin, code_halt };
 
 	for (int i = 0; i < 2; i++) {
 		struct runner r = { 0 };
@@ -188,7 +190,7 @@ static void kick_ends_a_run(void)
 		pthread_t thread;
 
 		child_create(&c, 2 * MIB, 1);
-		child_code(&c, codes[i].code, codes[i].size);
+		child_code(&c, codes[i], 3);
 		r.child = &c;
 		for (int turn = 0; turn < 50; turn++) {
 			r.result = 0;
@@ -207,7 +209,6 @@ static void kick_ends_a_run(void)
 static void interrupt_wakes(void)
 {
 	static const uint8_t *const codes[] = { code_halt, code_spin };
-	static const size_t sizes[] = { sizeof code_halt, sizeof code_spin };
 
 	for (int i = 0; i < 2; i++) {
 		struct child c;
@@ -216,7 +217,7 @@ static void interrupt_wakes(void)
 		char byte = 0;
 
 		child_create(&c, 2 * MIB, 1);
-		child_code(&c, codes[i], sizes[i]);
+		child_code(&c, codes[i], 3);
 		child_nmi_handler(&c);
 		CHECK(pipe(ready) == 0);
 		sender = fork();
@@ -269,7 +270,8 @@ static void irqfd_interrupts(void)
 	struct {
 		struct mshv_user_irq_table table;
 		struct mshv_user_irq_entry entry;
-	} routes = { .table.nr = 1, .entry = { .gsi = 24, .address_lo = 0xfee00000, .data = HV_INTERRUPT_TYPE_NMI << 8 } };
+	} routes = { .table.nr = 1,
+		     .entry = { .gsi = 24, .address_lo = 0xfee00000, .data = HV_INTERRUPT_TYPE_NMI << 8 } };
 	struct mshv_user_irqfd irqfd = { .fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK), .gsi = 24 };
 	struct child c;
 	uint64_t one = 1;
