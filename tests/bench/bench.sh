@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=sh
+# The measured scenario, on a machine with one CPU: the bare root, then rounds that alternate between a Bulkhead child (with the root
+# itself measured beside it) and a child of KVM+QEMU, with the same kernel, disk and memory. Raw lines go to /run/out/bench.
+rounds=$(cat /scenario/bench/rounds)
+disk=/dev/lab/two
+out=/run/out/bench
+lib=/scenario/bench/qemu
+guest_arguments="console=ttyS0 quiet"
+echo never >/sys/kernel/mm/transparent_hugepage/khugepaged/defrag
+
+worker=/usr/libexec/bulkhead/bulkhead-worker
+qemu() {
+	LD_LIBRARY_PATH=$lib/lib "$lib/qemu-system-x86_64" -L "$lib/share" "$@"
+}
+
+bare() {
+	/scenario/bench/guest-bench "$disk" | sed -n "s/^BENCH \([a-z]\)/$1 \1/p" >>$out || fail "guest-bench on $1"
+}
+
+step bare "the machine without a hypervisor"
+for round in $(seq "$rounds"); do bare bare; done
+
+for round in $(seq "$rounds"); do
+	step "bulkhead-$round" "a Bulkhead child"
+	run modprobe bulkhead
+	bare root
+	run /scenario/bench/bench-run bulkhead /sys/kernel/debug/bulkhead/stats "$worker" --standalone --name bench --memory 256MiB \
+		--kernel /lab/vmlinuz --initrd /scenario/bench/child.cpio --append "$guest_arguments" --disk "$disk" \
+		--console stdio </dev/null >>$out
+	run rmmod bulkhead
+
+	step "kvm-$round" "a child of KVM and QEMU"
+	run modprobe kvm_amd
+	run /scenario/bench/bench-run kvm_qemu /sys/kernel/debug/kvm/exits env LD_LIBRARY_PATH=$lib/lib \
+		"$lib/qemu-system-x86_64" -L "$lib/share" -machine pc,accel=kvm -cpu host -m 256 -nodefaults -display none -no-reboot \
+		-object iothread,id=io0 -drive "if=none,id=d,file=$disk,format=raw,cache=none,aio=native" \
+		-device virtio-blk-pci,drive=d,iothread=io0 -serial stdio -kernel /lab/vmlinuz \
+		-initrd /scenario/bench/child.cpio -append "$guest_arguments bench.disk=virtio" </dev/null >>$out
+	run rmmod kvm_amd kvm
+done
+done_all
