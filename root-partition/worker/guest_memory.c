@@ -3,9 +3,25 @@
 #include "guest_memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define HUGE_PAGE (2ull << 20)
+
+void guest_memory_allow_huge_pages(void)
+{
+	char setting[80] = "";
+	int fd = open("/sys/kernel/mm/transparent_hugepage/shmem_enabled", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	/* Advice only: if it cannot be changed, small pages do. */
+	if (read(fd, setting, sizeof setting - 1) > 0 && strstr(setting, "[never]") != NULL && write(fd, "advise", 6) < 0)
+		errno = 0;
+	close(fd);
+}
 
 int guest_memory_map(struct guest_memory *memory, int memfd, uint64_t size)
 {

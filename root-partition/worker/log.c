@@ -13,6 +13,11 @@ static char log_name[80];
 
 void log_open(int fd, const char *name)
 {
+	time_t epoch = 0;
+	struct tm tm;
+
+	/* The C library reads the time zone's file at its first use: now, not in the sandbox. */
+	gmtime_r(&epoch, &tm);
 	log_fd = fd;
 	snprintf(log_name, sizeof log_name, "%s", name);
 }

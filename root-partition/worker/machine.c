@@ -48,8 +48,11 @@ static void wake_loop(void *context)
 
 static void first_run(void *context)
 {
-	(void)context;
-	log_line("first instruction %llu us after start", (unsigned long long)log_elapsed_us());
+	const struct machine *m = context;
+
+	log_line("first instruction %llu us after start (privileges dropped %llu, memory mapped %llu, kernel loaded %llu, services ready %llu)",
+		 (unsigned long long)log_elapsed_us(), (unsigned long long)m->timing.begun, (unsigned long long)m->timing.mapped,
+		 (unsigned long long)m->timing.loaded, (unsigned long long)m->timing.ready);
 }
 
 static int fail(int rc, const char *what)
@@ -143,12 +146,16 @@ static int load_guest(struct machine *m)
 	return 0;
 }
 
+#define MAX_LOGGED_CRASHES 16u
+
 static void handle_crash_message(struct machine *m, const struct event *e)
 {
 	const uint64_t *p = e->u.crash.p;
 	const uint8_t *text;
 
-	m->state->guest_crashes++;
+	/* A guest may report as often as it likes; the log takes the first few. */
+	if (m->state->guest_crashes++ >= MAX_LOGGED_CRASHES)
+		return;
 	log_line("guest reported a crash: %#llx %#llx %#llx %#llx %#llx", (unsigned long long)p[0], (unsigned long long)p[1],
 		 (unsigned long long)p[2], (unsigned long long)p[3], (unsigned long long)p[4]);
 	/* CTL bit 62: P3 and P4 give a text, at most a page. */
@@ -210,6 +217,7 @@ int machine_create(struct machine *m)
 	unsigned int i;
 	int rc;
 
+	m->timing.begun = log_elapsed_us();
 	clock_gettime(CLOCK_REALTIME, &now);
 	m->start_realtime_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	m->run_state = WORKER_STATE_STARTING;
@@ -247,16 +255,19 @@ int machine_create(struct machine *m)
 	m->vps.context = m;
 
 	rc = open_partition(m);
+	m->timing.mapped = log_elapsed_us();
 	if (rc == 0)
 		rc = load_guest(m);
 	if (rc < 0)
 		return rc;
+	m->timing.loaded = log_elapsed_us();
 	rc = services_create(m, &m->services);
 	if (rc == 0)
 		rc = services_connect(m->services);
 	if (rc < 0)
 		return fail(rc, "VMBus");
 	rc = vp_set_start(&m->vps, m->config.vp_count);
+	m->timing.ready = log_elapsed_us();
 	return rc < 0 ? fail(rc, "VP threads") : 0;
 }
 

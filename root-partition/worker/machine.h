@@ -36,6 +36,9 @@ struct machine {
 	enum worker_stop_cause stop_cause;
 	uint32_t exit_code;          /* of the debug exit port */
 	uint64_t start_realtime_ns;
+	struct {
+		uint64_t begun, mapped, loaded, ready; /* us since exec, of the first start */
+	} timing;
 	char reason[256];
 	void (*on_change)(void *context); /* run_state, or what machine_status reports, changed */
 	void *context;

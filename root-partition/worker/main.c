@@ -85,6 +85,7 @@ static int run(struct worker *w)
 	m->loop = uv_default_loop();
 	m->on_change = on_change;
 	m->context = w;
+	guest_memory_allow_huge_pages();
 	rc = sandbox_drop(m->config.uid, m->config.gid);
 	if (rc == 0)
 		rc = machine_create(m);
