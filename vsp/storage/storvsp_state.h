@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a successor needs to go on with a controller's work: how far the negotiation came, and the requests that were taken from a ring
+ * and not answered yet. No pointers; the layout's version is STORVSP_STATE_VERSION. Starts as zeros; untouched parts cost no memory.
+ */
+#ifndef BULKHEAD_VSP_STORAGE_STORVSP_STATE_H
+#define BULKHEAD_VSP_STORAGE_STORVSP_STATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define STORVSP_STATE_MAGIC   0x726f7473u /* "stor" */
+#define STORVSP_STATE_VERSION 1u
+
+#define STORVSP_MAX_REQUESTS    512u
+#define STORVSP_MAX_SUBCHANNELS 15u
+#define STORVSP_MAX_TRANSFER    (1u << 20)
+/* The largest transfer, none of it contiguous, beginning inside a page. */
+#define STORVSP_MAX_SEGMENTS    (STORVSP_MAX_TRANSFER / 4096u + 1u)
+
+struct storvsp_segment {
+	uint64_t gpa;
+	uint64_t bytes;
+};
+
+struct storvsp_request_state {
+	uint64_t sequence;        /* order in which they were taken, from 1; 0: free. Written last, cleared first */
+	uint64_t transaction_id;
+	uint16_t channel;         /* subchannel index, 0 = primary */
+	uint16_t segment_count;
+	uint32_t reserved;
+	uint8_t  packet[64];      /* struct storvsp_packet as the guest sent it */
+	struct storvsp_segment segments[STORVSP_MAX_SEGMENTS];
+};
+
+struct storvsp_state {
+	uint32_t magic;
+	uint32_t version;
+	uint32_t size;            /* sizeof(struct storvsp_state) */
+	uint32_t phase;           /* of the negotiation: enum storvsp_phase */
+	uint16_t protocol;        /* e.g. 0602h */
+	uint16_t subchannels;     /* offered */
+	uint32_t request_limit;   /* requests[] from here on were never used */
+	uint64_t sequence;        /* of the request taken last */
+	struct storvsp_request_state requests[STORVSP_MAX_REQUESTS];
+};
+
+/** How large the region must be, whole pages. */
+#define STORVSP_STATE_BYTES ((sizeof(struct storvsp_state) + 4095u) & ~(size_t)4095u)
+
+#endif
