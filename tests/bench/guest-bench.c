@@ -151,11 +151,11 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: guest-bench DISK    (its content is overwritten)\n");
 		return 2;
 	}
+	bench_cpu();
+	bench_cpuid();
 	fd = open(argv[1], O_RDWR | O_DIRECT);
 	if (fd < 0)
 		fail(argv[1], errno);
-	bench_cpu();
-	bench_cpuid();
 	for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++)
 		bench_disk(fd, &patterns[i]);
 	printf("BENCH-DONE\n");
