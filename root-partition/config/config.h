@@ -15,8 +15,8 @@
 #define CONFIG_MAX_DISKS   16u
 #define CONFIG_MAX_VPS     64u
 #define CONFIG_MEMORY_UNIT (2ull << 20)
-#define CONFIG_MEMORY_MIN  (8ull << 20)
-#define CONFIG_MEMORY_MAX  (1ull << 40)
+#define CONFIG_MEMORY_MIN  (16ull << 20)
+#define CONFIG_MEMORY_MAX  (448ull << 30)
 #define CONFIG_CMDLINE_MAX 2047u
 #define CONFIG_UUID_TEXT   37u               /* with its NUL */
 

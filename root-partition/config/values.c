@@ -71,10 +71,10 @@ int value_memory(struct reader *r, const xmlNode *node, const char *text, uint64
 		shift = units[i].shift;
 	}
 	if (parse_digits(text, &value) || value > CONFIG_MEMORY_MAX >> shift)
-		return reader_fail(r, node, "'%.64s' is no size; use a whole number of at most 1024 GiB", text);
+		return reader_fail(r, node, "'%.64s' is no size; use a whole number of at most 448 GiB", text);
 	value <<= shift;
 	if (value < CONFIG_MEMORY_MIN)
-		return reader_fail(r, node, "%" PRIu64 " KiB are too little, the least is 8 MiB; %s", value >> 10,
+		return reader_fail(r, node, "%" PRIu64 " KiB are too little, the least is 16 MiB; %s", value >> 10,
 				   unit ? "ask for more" : "without unit='MiB' the number counts KiB");
 	if (value % CONFIG_MEMORY_UNIT)
 		return reader_fail(r, node, "%" PRIu64 " KiB are no multiple of 2 MiB; use %" PRIu64 " MiB", value >> 10,

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* bhctl's parts: what a command is given, how it calls the daemon, and how it complains. */
+#ifndef BULKHEAD_CLI_BHCTL_H
+#define BULKHEAD_CLI_BHCTL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-bus.h>
+
+enum { EXIT_OK = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_NO_DAEMON = 3, EXIT_TIMED_OUT = 4 };
+
+struct arguments {
+	const char *socket;
+	int count;                   /* positional */
+	char **words;
+	bool all, json, follow, wait, force, paused, reboot, no_input;
+	bool has_timeout, has_since;
+	uint64_t timeout_s, since;
+	sd_bus *bus;                 /* opened for commands that need the daemon */
+};
+
+/** "bhctl: subject: message" on stderr; subject NULL: without. */
+void complain(const char *subject, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/** Connects; returns EXIT_OK or EXIT_NO_DAEMON (said why). */
+int client_open(struct arguments *args);
+/**
+ * Calls a method of org.bulkhead.Manager1. After two seconds it says on stderr that it is `doing` something with `subject`.
+ * Returns EXIT_OK with the reply, or another exit code (said why).
+ */
+int client_call(struct arguments *args, const char *subject, const char *doing, sd_bus_message **ret, const char *member,
+		const char *types, ...);
+/** Connects to a UNIX stream socket of any path length; -1 with errno. */
+int client_connect(const char *path);
+
+int command_list(struct arguments *args);
+int command_show(struct arguments *args);
+int command_host(struct arguments *args);
+int command_events(struct arguments *args);
+int command_define(struct arguments *args);
+int command_undefine(struct arguments *args);
+int command_check(struct arguments *args);
+int command_dump_xml(struct arguments *args);
+int command_autostart(struct arguments *args);
+int command_start(struct arguments *args);
+int command_shutdown(struct arguments *args);
+int command_turn_off(struct arguments *args);
+int command_pause(struct arguments *args);
+int command_resume(struct arguments *args);
+int command_reset(struct arguments *args);
+int command_console(struct arguments *args);
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* bhctl: one table of commands with what each is given and the help that it prints. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "root-partition/cli/bhctl.h"
+
+enum {
+	ALL = 1, JSON = 2, FOLLOW = 4, WAIT = 8, FORCE = 16, PAUSED = 32, REBOOT = 64, NO_INPUT = 128, TIMEOUT = 256, SINCE = 512,
+};
+
+static const struct command {
+	const char *name;
+	int (*run)(struct arguments *args);
+	unsigned options;
+	int min, max;                /* positional arguments; max -1: any number */
+	bool local;                  /* needs no daemon */
+	const char *synopsis, *help;
+} commands[] = {
+	{ "list", command_list, ALL | JSON, 0, 0, false, "[--all] [--json]",
+	  "List the partitions that run or have failed; with --all those that are off, too." },
+	{ "show", command_show, JSON, 1, -1, false, "NAME... [--json]", "Show a partition with its disks, integration components and counters." },
+	{ "define", command_define, 0, 1, -1, false, "FILE...",
+	  "Store definitions (- is standard input). A running partition takes a new one at its next start." },
+	{ "undefine", command_undefine, 0, 1, -1, false, "NAME...", "Forget definitions. Disks stay; a running partition is refused." },
+	{ "check", command_check, 0, 1, -1, true, "FILE...", "Check definitions without storing them. Needs no daemon." },
+	{ "dump-xml", command_dump_xml, 0, 1, 1, false, "NAME", "Print a stored definition, byte for byte." },
+	{ "start", command_start, PAUSED | WAIT | TIMEOUT, 1, -1, false, "NAME... [--paused] [--wait] [--timeout SECONDS]",
+	  "Start, and answer when the guest runs. With --wait, when its integration components are ready." },
+	{ "shutdown", command_shutdown, FORCE | REBOOT | TIMEOUT, 1, -1, false, "NAME... [--timeout SECONDS] [--force] [--reboot]",
+	  "Ask the guest to power off, through its shutdown component, and wait until it has (120 s unless told). Fails at once\n"
+	  "when the component is not ready. With --force it is turned off instead, then or after the time. With --reboot it is\n"
+	  "asked to reboot." },
+	{ "turn-off", command_turn_off, 0, 1, -1, false, "NAME...", "Stop hard, as pulling the plug does." },
+	{ "pause", command_pause, 0, 1, -1, false, "NAME...", "Stop the virtual processors." },
+	{ "resume", command_resume, 0, 1, -1, false, "NAME...", "Let the virtual processors go on." },
+	{ "reset", command_reset, 0, 1, -1, false, "NAME...", "Reset hard: the guest boots afresh." },
+	{ "autostart", command_autostart, 0, 2, 2, false, "NAME on|off", "Whether it starts with the machine." },
+	{ "console", command_console, NO_INPUT | TIMEOUT, 1, 1, false, "NAME [--no-input] [--timeout SECONDS]",
+	  "Connect to the serial console. Ctrl-] leaves. Without a terminal, standard input is sent and output is printed\n"
+	  "until the console closes or the time is over." },
+	{ "events", command_events, FOLLOW | SINCE | JSON, 0, 0, false, "[--follow] [--since NUMBER] [--json]",
+	  "Print what happened, numbered; --since prints what came after that number, --follow goes on." },
+	{ "host", command_host, JSON, 0, 0, false, "[--json]", "Show the hypervisor: version, processors, memory." },
+};
+
+static const struct option long_options[] = {
+	{ "all", no_argument, NULL, ALL }, { "json", no_argument, NULL, JSON }, { "follow", no_argument, NULL, FOLLOW },
+	{ "wait", no_argument, NULL, WAIT }, { "force", no_argument, NULL, FORCE }, { "paused", no_argument, NULL, PAUSED },
+	{ "reboot", no_argument, NULL, REBOOT }, { "no-input", no_argument, NULL, NO_INPUT },
+	{ "timeout", required_argument, NULL, TIMEOUT }, { "since", required_argument, NULL, SINCE },
+	{ "socket", required_argument, NULL, 'S' }, { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' },
+	{ 0 }
+};
+
+static void print_help(FILE *out)
+{
+	fputs("Usage: bhctl [--socket PATH] COMMAND [ARGUMENT]...\n\nCommands:\n", out);
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].synopsis);
+	fputs("\n'bhctl COMMAND --help' says more about one.\n"
+	      "Exit: 0 done, 1 refused or failed, 2 wrong usage, 3 no daemon, 4 not in time (it goes on).\n", out);
+}
+
+static void print_command_help(const struct command *c)
+{
+	printf("Usage: bhctl %s %s\n\n%s\n", c->name, c->synopsis, c->help);
+}
+
+static const struct command *find(const char *name)
+{
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+static bool read_number(const char *option, const char *text, uint64_t max, uint64_t *ret)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtoull(text, &end, 10);
+	if (!errno && end != text && !*end && *text != '-' && *ret <= max)
+		return true;
+	complain(NULL, "--%s %s: not a number up to %llu", option, text, (unsigned long long)max);
+	return false;
+}
+
+static bool set_option(struct arguments *args, int option)
+{
+	switch (option) {
+	case ALL: args->all = true; return true;
+	case JSON: args->json = true; return true;
+	case FOLLOW: args->follow = true; return true;
+	case WAIT: args->wait = true; return true;
+	case FORCE: args->force = true; return true;
+	case PAUSED: args->paused = true; return true;
+	case REBOOT: args->reboot = true; return true;
+	case NO_INPUT: args->no_input = true; return true;
+	case TIMEOUT: args->has_timeout = true; return read_number("timeout", optarg, 1000000, &args->timeout_s);
+	case SINCE: args->has_since = true; return read_number("since", optarg, UINT64_MAX, &args->since);
+	}
+	return false;
+}
+
+/* Options may stand before and behind the command. Returns -1 to go on, else an exit code. */
+static int read_arguments(int argc, char **argv, struct arguments *args, const struct command **ret)
+{
+	const struct command *command = NULL;
+	unsigned given = 0;
+	bool help = false;
+
+	for (int c; (c = getopt_long(argc, argv, "hV", long_options, NULL)) >= 0;) {
+		if (c == 'S') {
+			args->socket = optarg;
+		} else if (c == 'h') {
+			help = true;
+		} else if (c == 'V') {
+			puts("bhctl " BULKHEAD_VERSION);
+			return EXIT_OK;
+		} else if (c == '?' || !set_option(args, c)) {
+			return EXIT_USAGE;
+		} else {
+			given |= (unsigned)c;
+		}
+	}
+	if (optind == argc) {
+		print_help(help ? stdout : stderr);
+		return help ? EXIT_OK : EXIT_USAGE;
+	}
+	command = find(argv[optind]);
+	if (!command) {
+		complain(NULL, "%s: unknown command; 'bhctl --help' lists them", argv[optind]);
+		return EXIT_USAGE;
+	}
+	if (help) {
+		print_command_help(command);
+		return EXIT_OK;
+	}
+	args->words = argv + optind + 1;
+	args->count = argc - optind - 1;
+	if (args->count < command->min || (command->max >= 0 && args->count > command->max) || given & ~command->options) {
+		complain(NULL, "usage: bhctl %s %s", command->name, command->synopsis);
+		return EXIT_USAGE;
+	}
+	*ret = command;
+	return -1;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments args = { .socket = getenv("BULKHEAD_SOCKET") };
+	const struct command *command;
+	int rc;
+
+	if (!args.socket)
+		args.socket = "/run/bulkhead/bulkhead.sock";
+	rc = read_arguments(argc, argv, &args, &command);
+	if (rc >= 0)
+		return rc;
+	if (!command->local)
+		rc = client_open(&args);
+	if (command->local || rc == EXIT_OK)
+		rc = command->run(&args);
+	sd_bus_flush_close_unref(args.bus);
+	if (fflush(stdout) || ferror(stdout)) {
+		complain(NULL, "standard output: %s", strerror(errno));
+		return EXIT_REFUSED;
+	}
+	return rc;
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The dictionaries of the API. Their keys are also those of `bhctl --json`: they are added to, never renamed. */
+#include <stdio.h>
+#include <string.h>
+#include "abi/bulkhead.h"
+#include "root-partition/daemon/api_internal.h"
+#include "root-partition/daemon/host.h"
+#include "root-partition/daemon/record.h"
+
+/* One entry, type 's', 't', 'u' or 'b'. After an error nothing more is added. */
+static void put(int *rc, sd_bus_message *m, const char *key, const char *type, ...)
+{
+	va_list args;
+
+	if (*rc < 0)
+		return;
+	va_start(args, type);
+	*rc = sd_bus_message_open_container(m, 'e', "sv");
+	if (*rc >= 0)
+		*rc = sd_bus_message_append(m, "s", key);
+	if (*rc >= 0)
+		*rc = sd_bus_message_open_container(m, 'v', type);
+	if (*rc >= 0)
+		*rc = sd_bus_message_appendv(m, type, args);
+	if (*rc >= 0)
+		*rc = sd_bus_message_close_container(m);
+	if (*rc >= 0)
+		*rc = sd_bus_message_close_container(m);
+	va_end(args);
+}
+
+static void put_summary(int *rc, sd_bus_message *m, const struct partition *p)
+{
+	const struct partition_config *c = p->running ? p->running : p->config;
+	uint64_t now = realtime_us(), uptime = p->worker_pid && now > p->started_us ? (now - p->started_us) / 1000000 : 0;
+	char uuid[CONFIG_UUID_TEXT] = "";
+
+	if (c)
+		config_uuid_format(c->uuid, uuid);
+	put(rc, m, "name", "s", p->name);
+	put(rc, m, "uuid", "s", uuid);
+	put(rc, m, "state", "s", partition_state_names[p->state]);
+	put(rc, m, "reason", "s", p->reason);
+	put(rc, m, "vps", "u", c ? c->vp_count : 0);
+	put(rc, m, "memory_bytes", "t", c ? c->memory_bytes : (uint64_t)0);
+	put(rc, m, "uptime_s", "t", uptime);
+	put(rc, m, "since_us", "t", p->since_us);
+	put(rc, m, "pid", "u", (uint32_t)p->worker_pid);
+	put(rc, m, "autostart", "b", (int)(p->config && p->config->autostart));
+	put(rc, m, "defined", "b", (int)(p->config != NULL));
+}
+
+int api_append_summary(sd_bus_message *m, const struct partition *p)
+{
+	int rc = sd_bus_message_open_container(m, 'a', "{sv}");
+
+	put_summary(&rc, m, p);
+	return rc < 0 ? rc : sd_bus_message_close_container(m);
+}
+
+/* Opens and closes "key": variant(type) of a dictionary. */
+static void open_entry(int *rc, sd_bus_message *m, const char *key, const char *type)
+{
+	if (*rc >= 0)
+		*rc = sd_bus_message_open_container(m, 'e', "sv");
+	if (*rc >= 0)
+		*rc = sd_bus_message_append(m, "s", key);
+	if (*rc >= 0)
+		*rc = sd_bus_message_open_container(m, 'v', type);
+	if (*rc >= 0)
+		*rc = sd_bus_message_open_container(m, 'a', type + 1);
+}
+
+static void close_entry(int *rc, sd_bus_message *m)
+{
+	for (int i = 0; i < 3 && *rc >= 0; i++)
+		*rc = sd_bus_message_close_container(m);
+}
+
+static void put_disks(int *rc, sd_bus_message *m, const struct partition_config *c, const struct worker_stats *stats)
+{
+	open_entry(rc, m, "disks", "aa{sv}");
+	for (uint32_t i = 0; i < c->disk_count && *rc >= 0; i++) {
+		const struct config_disk *d = &c->disks[i];
+
+		*rc = sd_bus_message_open_container(m, 'a', "{sv}");
+		put(rc, m, "target", "s", d->target);
+		put(rc, m, "controller", "u", (uint32_t)d->controller);
+		put(rc, m, "lun", "u", (uint32_t)d->lun);
+		put(rc, m, "type", "s", d->block ? "block" : "file");
+		put(rc, m, "source", "s", d->source);
+		put(rc, m, "readonly", "b", (int)d->read_only);
+		put(rc, m, "cache", "s", d->cache == CONFIG_CACHE_UNSAFE ? "unsafe" : "none");
+		put(rc, m, "serial", "s", d->serial);
+		if (stats && i < stats->disk_count) {
+			put(rc, m, "reads", "t", stats->disk[i].reads);
+			put(rc, m, "writes", "t", stats->disk[i].writes);
+			put(rc, m, "flushes", "t", stats->disk[i].flushes);
+			put(rc, m, "unmaps", "t", stats->disk[i].unmaps);
+			put(rc, m, "read_bytes", "t", stats->disk[i].read_bytes);
+			put(rc, m, "written_bytes", "t", stats->disk[i].written_bytes);
+			put(rc, m, "errors", "t", stats->disk[i].errors);
+			put(rc, m, "pending", "t", stats->disk[i].pending);
+		}
+		if (*rc >= 0)
+			*rc = sd_bus_message_close_container(m);
+	}
+	close_entry(rc, m);
+}
+
+static void put_integration(int *rc, sd_bus_message *m, const struct partition *p, const struct partition_config *c)
+{
+	static const struct { const char *name; unsigned bit; } components[] = {
+		{ "shutdown", WORKER_IC_SHUTDOWN }, { "heartbeat", WORKER_IC_HEARTBEAT }, { "timesync", WORKER_IC_TIMESYNC },
+	};
+
+	open_entry(rc, m, "integration", "a{sv}");
+	for (unsigned i = 0; i < 3; i++)
+		put(rc, m, components[i].name, "s", !(c->integration & components[i].bit) ? "off"
+						  : !p->worker_pid ? "on" : p->status.ic_ready & components[i].bit ? "ready" : "not ready");
+	close_entry(rc, m);
+}
+
+static void put_stats(int *rc, sd_bus_message *m, const struct worker_stats *s)
+{
+	static const char *const exits[BH_EXIT_COUNT] = {
+		[BH_EXIT_INTR] = "intr", [BH_EXIT_HLT] = "hlt", [BH_EXIT_CPUID] = "cpuid", [BH_EXIT_MSR_READ] = "msr_read",
+		[BH_EXIT_MSR_WRITE] = "msr_write", [BH_EXIT_IO] = "io", [BH_EXIT_NPF] = "npf", [BH_EXIT_HYPERCALL] = "hypercall",
+		[BH_EXIT_VINTR] = "vintr", [BH_EXIT_OTHER] = "other",
+	};
+
+	put(rc, m, "pinned_bytes", "t", s->pinned_bytes);
+	put(rc, m, "deposited_bytes", "t", s->deposited_bytes);
+	put(rc, m, "deposited_free_bytes", "t", s->deposited_free_bytes);
+	put(rc, m, "dispatches", "t", s->dispatches);
+	put(rc, m, "guest_tsc", "t", s->guest_tsc);
+	put(rc, m, "hypervisor_tsc", "t", s->hypervisor_tsc);
+	open_entry(rc, m, "exits", "a{sv}");
+	for (unsigned i = 0; i < BH_EXIT_COUNT; i++)
+		put(rc, m, exits[i], "t", s->exits[i]);
+	close_entry(rc, m);
+}
+
+int api_append_details(sd_bus_message *m, const struct partition *p, const struct worker_stats *stats, const char *why_not)
+{
+	const struct partition_config *c = p->running ? p->running : p->config;
+	const struct options *options = p->manager->options;
+	int rc = sd_bus_message_open_container(m, 'a', "{sv}");
+	char text[4200];
+
+	put_summary(&rc, m, p);
+	put(&rc, m, "last_failure", "s", p->last_failure);
+	put(&rc, m, "redefined_since_start", "b", (int)p->changed);
+	if (c) {
+		put(&rc, m, "title", "s", c->title ? c->title : "");
+		put(&rc, m, "kernel", "s", c->kernel);
+		put(&rc, m, "initrd", "s", c->initrd ? c->initrd : "");
+		put(&rc, m, "on_crash", "s", c->on_crash == CONFIG_CRASH_RESTART ? "restart" : "stop");
+		put(&rc, m, "on_reboot", "s", c->on_reboot == CONFIG_REBOOT_STOP ? "stop" : "restart");
+		put(&rc, m, "restarts", "u", p->crash_count);
+		put_integration(&rc, m, p, c);
+		put_disks(&rc, m, c, stats);
+	}
+	snprintf(text, sizeof text, "%s/%s-worker.log", options->log_dir, p->name);
+	put(&rc, m, "worker_log", "s", text);
+	if (p->worker_pid) {
+		snprintf(text, sizeof text, "%s/%s/console.sock", options->run_dir, p->name);
+		put(&rc, m, "console", "s", text);
+		snprintf(text, sizeof text, "%u.%u", p->status.vmbus_version >> 16, p->status.vmbus_version & 0xffff);
+		put(&rc, m, "vmbus_version", "s", p->status.vmbus_version ? text : "");
+		put(&rc, m, "heartbeat_sequence", "t", p->status.heartbeat_sequence);
+		put(&rc, m, "resets", "u", p->status.reset_count);
+		put(&rc, m, "guest_crashes", "u", p->status.guest_crashes);
+	}
+	if (stats)
+		put_stats(&rc, m, stats);
+	else if (*why_not)
+		put(&rc, m, "counters_missing", "s", why_not);
+	return rc < 0 ? rc : sd_bus_message_close_container(m);
+}
+
+int api_append_host(sd_bus_message *m, const struct manager *manager, char *why, size_t size)
+{
+	struct bulkhead_host_info host;
+	struct host_memory memory;
+	char version[32];
+	int rc;
+
+	if (host_info(manager, &host, why, size))
+		return -1;
+	host_memory(manager, &memory);
+	snprintf(version, sizeof version, "%u.%u", host.version >> 16, host.version & 0xffff);
+	rc = sd_bus_message_open_container(m, 'a', "{sv}");
+	put(&rc, m, "hypervisor_version", "s", version);
+	put(&rc, m, "daemon_version", "s", BULKHEAD_VERSION);
+	put(&rc, m, "vendor", "s", host.vendor);
+	put(&rc, m, "logical_processors", "u", host.cpu_count);
+	put(&rc, m, "tsc_hz", "t", (uint64_t)host.tsc_hz);
+	put(&rc, m, "partitions", "u", host.partition_count);
+	put(&rc, m, "image_bytes", "t", (uint64_t)host.image_bytes);
+	put(&rc, m, "owned_bytes", "t", (uint64_t)host.owned_bytes);
+	put(&rc, m, "owned_free_bytes", "t", (uint64_t)host.owned_free_bytes);
+	put(&rc, m, "deposited_bytes", "t", (uint64_t)host.deposited_bytes);
+	put(&rc, m, "pinned_bytes", "t", (uint64_t)host.pinned_bytes);
+	put(&rc, m, "root_exits", "t", (uint64_t)host.root_exits);
+	put(&rc, m, "root_memory_bytes", "t", memory.total);
+	put(&rc, m, "root_available_bytes", "t", memory.available);
+	put(&rc, m, "root_floor_bytes", "t", memory.floor);
+	return rc < 0 ? rc : sd_bus_message_close_container(m);
+}

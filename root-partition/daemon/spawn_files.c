@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Opens what a worker is given: the kernel, its disks with their locks, memory, sockets and logs. */
+#include "root-partition/daemon/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "root-partition/daemon/sockets.h"
+
+#define WORKER_FIRST_FD 3
+
+/* The number that a descriptor will have in the worker. Takes fd over. */
+static int32_t give(struct spawn *s, int fd)
+{
+	s->fds[s->fd_count] = fd;
+	return WORKER_FIRST_FD + (int32_t)s->fd_count++;
+}
+
+static int open_image(struct spawn *s, const char *what, const char *path, int32_t *ret)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0)
+		return spawn_fail(s, errno, "%s %s: %s", what, path, strerror(errno));
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return spawn_fail(s, EINVAL, "%s %s: not a regular file", what, path);
+	}
+	*ret = give(s, fd);
+	return 0;
+}
+
+/*
+ * The lock belongs to the open file description, which the worker keeps: it holds as long as the worker lives, whatever becomes
+ * of the daemon, and ends with it.
+ */
+static int lock_disk(struct spawn *s, const struct config_disk *disk, int fd)
+{
+	struct flock lock = { .l_type = disk->read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET };
+
+	if (fcntl(fd, F_OFD_SETLK, &lock) == 0 || (errno != EAGAIN && errno != EACCES))
+		return 0;   /* a file system without locks is no reason to refuse */
+	return spawn_fail(s, EBUSY, "disk %s: %s is in use by another partition or program", disk->target, disk->source);
+}
+
+static int disk_block_size(const struct config_disk *disk, int fd)
+{
+	int size = 512;
+
+	if (disk->block_size)
+		return (int)disk->block_size;
+	if (disk->block && ioctl(fd, BLKSSZGET, &size) == 0 && size == 4096)
+		return 4096;
+	return 512;
+}
+
+
+/* Whether direct I/O in units of block_size works: a read of one block tells on every kernel. */
+static bool direct_io_fits(int fd, int block_size)
+{
+	void *buffer;
+	ssize_t n;
+
+	if (posix_memalign(&buffer, 4096, 4096))
+		return false;
+	n = pread(fd, buffer, (size_t)block_size, 0);
+	free(buffer);
+	return n >= 0 || errno != EINVAL;
+}
+
+static int open_disk(struct spawn *s, const struct config_disk *disk, struct worker_disk *ret)
+{
+	int flags = (disk->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+	int direct = disk->cache == CONFIG_CACHE_NONE ? O_DIRECT : 0, fd, block_size;
+	struct stat st;
+
+	if (disk->block && !disk->read_only)
+		flags |= O_EXCL;   /* refused while it is mounted */
+	fd = open(disk->source, flags | direct);
+	if (fd < 0 && errno == EINVAL && direct) {
+		direct = 0;        /* tmpfs and others know no direct I/O */
+		fd = open(disk->source, flags);
+	}
+	if (fd < 0)
+		return spawn_fail(s, errno, "disk %s: %s: %s%s", disk->target, disk->source, strerror(errno),
+				  errno == EBUSY ? "; it is mounted or used otherwise" : "");
+	if (fstat(fd, &st) < 0 || !(disk->block ? S_ISBLK(st.st_mode) : S_ISREG(st.st_mode))) {
+		close(fd);
+		return spawn_fail(s, EINVAL, "disk %s: %s is no %s; its type in the definition is '%s'", disk->target, disk->source,
+				  disk->block ? "block device" : "regular file", disk->block ? "block" : "file");
+	}
+	block_size = disk_block_size(disk, fd);
+	if (direct && !direct_io_fits(fd, block_size))
+		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_DIRECT);
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+	if (lock_disk(s, disk, fd)) {
+		close(fd);
+		return -1;
+	}
+	ret->fd = give(s, fd);
+	ret->flags = (disk->read_only ? WORKER_DISK_READ_ONLY : 0) | (disk->cache == CONFIG_CACHE_UNSAFE ? WORKER_DISK_NO_FLUSH : 0);
+	ret->controller = disk->controller;
+	ret->lun = disk->lun;
+	ret->block_size = (uint32_t)block_size;
+	memcpy(ret->serial, disk->serial, strlen(disk->serial));
+	return 0;
+}
+
+static int open_memory(struct spawn *s, struct worker_config *ret)
+{
+	s->memory_fd = memfd_create("bulkhead-memory", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	s->state_fd = memfd_create("bulkhead-state", MFD_CLOEXEC);
+	if (s->memory_fd < 0 || s->state_fd < 0)
+		return spawn_fail(s, errno, "memory: %s", strerror(errno));
+	if (ftruncate(s->memory_fd, (off_t)s->config->memory_bytes) < 0 ||
+	    fcntl(s->memory_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return spawn_fail(s, errno, "memory of %llu MiB: %s", (unsigned long long)s->config->memory_bytes >> 20, strerror(errno));
+	ret->memory_fd = give(s, fcntl(s->memory_fd, F_DUPFD_CLOEXEC, 0));
+	ret->state_fd = give(s, fcntl(s->state_fd, F_DUPFD_CLOEXEC, 0));
+	return 0;
+}
+
+static int open_log(struct spawn *s, const char *kind)
+{
+	char name[CONFIG_NAME_MAX + 16];
+	int fd;
+
+	snprintf(name, sizeof name, "%s-%s.log", s->name, kind);
+	fd = openat(s->log_dir_fd, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0640);
+	if (fd < 0)
+		spawn_fail(s, errno, "log %s/%s: %s", s->options->log_dir, name, strerror(errno));
+	else if (s->group_gid != (gid_t)-1 && fchown(fd, (uid_t)-1, s->group_gid) < 0)
+		errno = 0;   /* then only root reads it */
+	return fd;
+}
+
+static int open_channels(struct spawn *s, struct worker_config *ret)
+{
+	int control, console, log;
+
+	control = socket_listen_at(s->run_fd, "control.sock", SOCK_SEQPACKET, 0600, (gid_t)-1);
+	if (control < 0)
+		return spawn_fail(s, -control, "control.sock: %s", strerror(-control));
+	give(s, control);   /* descriptor 3 */
+	give(s, -1);        /* descriptor 4: the configuration, once it is complete */
+	console = socket_listen_at(s->run_fd, "console.sock", SOCK_STREAM, 0660, s->group_gid);
+	if (console < 0)
+		return spawn_fail(s, -console, "console.sock: %s", strerror(-console));
+	ret->console_fd = give(s, console);
+	ret->console_log_fd = ret->log_fd = -1;   /* the worker's lines go to stderr, which is its log */
+	if (s->config->console_log) {
+		log = open_log(s, "console");
+		if (log < 0)
+			return -1;
+		ret->console_log_fd = give(s, log);
+	}
+	s->worker_log = open_log(s, "worker");
+	if (s->worker_log < 0)
+		return -1;
+	s->log_offset = lseek(s->worker_log, 0, SEEK_END);
+	return 0;
+}
+
+static int seal_config(struct spawn *s, const struct worker_config *config)
+{
+	int fd = memfd_create("bulkhead-config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0)
+		return spawn_fail(s, errno, "configuration: %s", strerror(errno));
+	s->fds[1] = fd;
+	if (write(fd, config, sizeof *config) != (ssize_t)sizeof *config ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return spawn_fail(s, errno, "configuration: %s", strerror(errno));
+	return 0;
+}
+
+int spawn_open_files(struct spawn *s, struct worker_config *ret)
+{
+	const struct partition_config *config = s->config;
+	struct worker_config *w = ret;
+	int mshv;
+
+	memset(w, 0, sizeof *w);
+	w->version = WORKER_PROTOCOL_VERSION;
+	w->size = sizeof *w;
+	snprintf(w->name, sizeof w->name, "%s", config->name);
+	memcpy(w->uuid, config->uuid, sizeof w->uuid);
+	w->memory_bytes = config->memory_bytes;
+	w->vp_count = config->vp_count;
+	w->ic_mask = config->integration;
+	w->uid = s->uid;
+	w->gid = s->gid;
+	w->disk_count = config->disk_count;
+	w->start_paused = s->paused;
+	w->initrd_fd = -1;
+	snprintf(w->cmdline, sizeof w->cmdline, "%s", config->cmdline ? config->cmdline : "");
+	if (open_channels(s, w))
+		return -1;
+	mshv = open(s->options->mshv, O_RDWR | O_CLOEXEC);
+	if (mshv < 0)
+		return spawn_fail(s, ENODEV, "%s: %s; is the hypervisor loaded? 'modprobe bulkhead' loads it", s->options->mshv, strerror(errno));
+	w->mshv_fd = give(s, mshv);
+	if (open_image(s, "kernel", config->kernel, &w->kernel_fd) ||
+	    (config->initrd && open_image(s, "initrd", config->initrd, &w->initrd_fd)) || open_memory(s, w))
+		return -1;
+	for (uint32_t i = 0; i < config->disk_count; i++)
+		if (open_disk(s, &config->disks[i], &w->disk[i]))
+			return -1;
+	return seal_config(s, w);
+}
+
+_Static_assert(CONFIG_IC_SHUTDOWN == (int)WORKER_IC_SHUTDOWN && CONFIG_IC_HEARTBEAT == (int)WORKER_IC_HEARTBEAT &&
+	       CONFIG_IC_TIMESYNC == (int)WORKER_IC_TIMESYNC, "one numbering of integration components");
+_Static_assert(CONFIG_MAX_DISKS == WORKER_MAX_DISKS && CONFIG_NAME_MAX < WORKER_NAME_MAX, "a definition fits");

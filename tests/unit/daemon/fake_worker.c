@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A worker without a guest, for the tests of the daemon: it speaks worker_protocol.h on descriptor 3 and plays what the words of
+ * its command line say. It first checks what it was given, as the real one would: exactly the descriptors it was promised, sealed.
+ *
+ *   fail-start   complains on stderr and exits 3       slow-start   reports RUNNING after 300 ms
+ *   no-ic        integration components never ready    deaf         ignores WORKER_SHUTDOWN's effect: the guest never powers off
+ *   stubborn     does not answer WORKER_TURN_OFF       triple       a triple fault 100 ms after the start
+ *   die=N        kills itself by signal N after 100 ms
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include "root-partition/lib/worker_protocol.h"
+
+static struct worker_config config;
+static struct worker_status status = { .header = { .type = WORKER_STATUS, .size = sizeof status }, .state = WORKER_STATE_STARTING };
+static int client = -1;
+
+static bool has(const char *word)
+{
+	return strstr(config.cmdline, word) != NULL;
+}
+
+static void refuse(const char *what)
+{
+	fprintf(stderr, "fake worker: %s\n", what);
+	exit(7);
+}
+
+static void check_descriptors(void)
+{
+	int highest = 4, given[] = { config.mshv_fd, config.state_fd, config.memory_fd, config.kernel_fd, config.initrd_fd, config.console_fd,
+				     config.console_log_fd };
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof given / sizeof *given; i++)
+		if (given[i] > highest)
+			highest = given[i];
+	for (uint32_t i = 0; i < config.disk_count; i++)
+		if (config.disk[i].fd > highest)
+			highest = config.disk[i].fd;
+	for (int fd = 0; fd <= highest; fd++)
+		if (fcntl(fd, F_GETFD) != 0)
+			refuse("a descriptor is missing, or would be closed by exec");
+	for (int fd = highest + 1; fd < 1024; fd++)
+		if (fcntl(fd, F_GETFD) >= 0)
+			refuse("a descriptor too many");
+	if (fcntl(4, F_GET_SEALS) != (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE))
+		refuse("the configuration is not sealed");
+	if (fcntl(config.memory_fd, F_GET_SEALS) != (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW))
+		refuse("the memory is not sealed in its size");
+	if (fstat(config.memory_fd, &st) < 0 || (uint64_t)st.st_size != config.memory_bytes)
+		refuse("the memory has a wrong size");
+}
+
+static void send_packet(const void *packet, size_t size)
+{
+	if (client >= 0 && send(client, packet, size, MSG_NOSIGNAL) < 0) {
+		close(client);
+		client = -1;
+	}
+}
+
+static void set_state(uint32_t state)
+{
+	status.state = state;
+	send_packet(&status, sizeof status);
+}
+
+static void end(uint32_t state, uint32_t cause, const char *reason, int code)
+{
+	status.stop_cause = cause;
+	snprintf(status.reason, sizeof status.reason, "%s", reason);
+	set_state(state);
+	exit(code);
+}
+
+static void reply(const struct worker_message *request, int error, const char *text)
+{
+	struct worker_reply r = { .header = { WORKER_REPLY, sizeof r, request->sequence }, .error = error };
+
+	snprintf(r.text, sizeof r.text, "%s", text);
+	send_packet(&r, sizeof r);
+}
+
+static void on_request(const struct worker_message *request)
+{
+	struct worker_stats stats = { .header = { WORKER_STATS, sizeof stats, request->sequence }, .pinned_bytes = config.memory_bytes,
+				      .vp_count = config.vp_count, .disk_count = config.disk_count };
+
+	switch (request->type) {
+	case WORKER_GET_STATS:
+		send_packet(&stats, sizeof stats);
+		return;
+	case WORKER_TURN_OFF:
+		if (has("stubborn"))
+			return;
+		reply(request, 0, "");
+		end(WORKER_STATE_OFF, WORKER_STOP_TURNED_OFF, "turned off", 0);
+		return;
+	case WORKER_SHUTDOWN:
+		reply(request, 0, "");
+		if (((const struct worker_shutdown *)request)->reboot) {
+			status.reset_count++;
+			set_state(WORKER_STATE_RUNNING);
+		} else if (!has("deaf")) {
+			end(WORKER_STATE_OFF, WORKER_STOP_GUEST_OFF, "the guest powered off", 0);
+		}
+		return;
+	case WORKER_PAUSE:
+		reply(request, 0, "");
+		set_state(WORKER_STATE_PAUSED);
+		return;
+	case WORKER_RESUME:
+		reply(request, 0, "");
+		set_state(WORKER_STATE_RUNNING);
+		return;
+	case WORKER_RESET:
+		reply(request, 0, "");
+		status.reset_count++;
+		set_state(status.state);
+		return;
+	}
+	reply(request, -EOPNOTSUPP, "unknown request");
+}
+
+static void serve(int milliseconds)
+{
+	struct pollfd polls[2] = { { .fd = client < 0 ? 3 : -1, .events = POLLIN }, { .fd = client, .events = POLLIN } };
+	char packet[512];
+	ssize_t n;
+
+	if (poll(polls, 2, milliseconds) <= 0)
+		return;
+	if (polls[0].revents) {
+		client = accept4(3, NULL, NULL, SOCK_CLOEXEC);
+		send_packet(&status, sizeof status);
+	} else if (polls[1].revents) {
+		n = recv(client, packet, sizeof packet, 0);
+		if (n > 0) {
+			on_request((const struct worker_message *)packet);
+		} else {
+			close(client);
+			client = -1;
+		}
+	}
+}
+
+static long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int main(void)
+{
+	long start = now_ms(), passed;
+	const char *die;
+
+	if (pread(4, &config, sizeof config, 0) != sizeof config || config.version != WORKER_PROTOCOL_VERSION || config.size != sizeof config)
+		refuse("no configuration");
+	check_descriptors();
+	status.pid = (uint32_t)getpid();
+	if (has("fail-start")) {
+		fprintf(stderr, "loader: kernel: not a bzImage\nloader: giving up\n");
+		return 3;
+	}
+	die = strstr(config.cmdline, "die=");
+	for (;;) {
+		passed = now_ms() - start;
+		if (status.state == WORKER_STATE_STARTING && passed >= (has("slow-start") ? 300 : 0)) {
+			status.ic_ready = has("no-ic") ? 0 : config.ic_mask;
+			set_state(config.start_paused ? WORKER_STATE_PAUSED : WORKER_STATE_RUNNING);
+		}
+		if (passed > 100 && client >= 0 && status.state == WORKER_STATE_RUNNING) {
+			if (has("triple"))
+				end(WORKER_STATE_CRASHED, WORKER_STOP_TRIPLE_FAULT, "VP 0: triple fault at rip 1000h", 2);
+			if (die)
+				raise(atoi(die + 4));
+		}
+		serve(20);
+	}
+}
