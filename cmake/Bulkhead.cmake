@@ -129,3 +129,13 @@ function(bulkhead_fuzz_target)
     -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 -artifact_prefix=${found}- ${found} ${seeds})
   set_tests_properties(fuzz-${short} PROPERTIES LABELS fuzz TIMEOUT 120)
 endfunction()
+
+# bulkhead_lab_test(NAME x SCRIPT scenario.sh [OPTIONS run-scenario's options...]): test lab-x, label lab: the scenario in a lab
+# machine of its own, with nothing beside it on this one.
+function(bulkhead_lab_test)
+  cmake_parse_arguments(arg "" "NAME;SCRIPT" "OPTIONS" ${ARGN})
+  get_filename_component(script ${arg_SCRIPT} ABSOLUTE)
+  add_test(NAME lab-${arg_NAME} COMMAND ${PROJECT_SOURCE_DIR}/tests/lab/run-scenario --quiet --build ${PROJECT_BINARY_DIR}
+    --name ${arg_NAME} ${script} ${arg_OPTIONS})
+  set_tests_properties(lab-${arg_NAME} PROPERTIES LABELS lab RUN_SERIAL ON TIMEOUT 300)
+endfunction()
