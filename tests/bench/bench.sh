@@ -2,18 +2,15 @@
 # shellcheck shell=sh
 # The measured scenario, on a machine with one CPU: the bare root, then rounds that alternate between a Bulkhead child (with the root
 # itself measured beside it) and a child of KVM+QEMU, with the same kernel, disk and memory. Raw lines go to /run/out/bench.
+
+. /lab/functions.sh
 rounds=$(cat /scenario/bench/rounds)
 disk=/dev/lab/two
 out=/run/out/bench
 lib=/scenario/bench/qemu
 guest_arguments="console=ttyS0 quiet"
-echo never >/sys/kernel/mm/transparent_hugepage/khugepaged/defrag
 
 worker=/usr/libexec/bulkhead/bulkhead-worker
-qemu() {
-	LD_LIBRARY_PATH=$lib/lib "$lib/qemu-system-x86_64" -L "$lib/share" "$@"
-}
-
 bare() {
 	/scenario/bench/guest-bench "$disk" | sed -n "s/^BENCH \([a-z]\)/$1 \1/p" >>$out || fail "guest-bench on $1"
 }
