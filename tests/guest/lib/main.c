@@ -4,6 +4,8 @@
 #include "internal.h"
 
 #define PORT_EXIT 0xf4u
+#define PIC1_MASK 0x21u
+#define PIC2_MASK 0xa1u
 
 extern const struct guest_test *const guest_tests_start[], *const guest_tests_end[];
 
@@ -94,6 +96,10 @@ void guest_main(uint32_t pvh, const void *from)
 {
 	char names[256] = "hello", *name = names, *end;
 
+	if (pvh) {
+		outb(PIC1_MASK, 0xff);
+		outb(PIC2_MASK, 0xff);
+	}
 	interrupts_init();
 	loader_read(pvh, from);
 	time_init();
