@@ -151,7 +151,7 @@ void vmbus_server_hold(struct vmbus_server *server)
 
 void vmbus_server_release(struct vmbus_server *server)
 {
-	if (--server->holds == 0)
+	if (server->holds && --server->holds == 0)
 		vmbus_pump(server);
 }
 
