@@ -338,7 +338,7 @@ void machine_stop(struct machine *m, enum worker_stop_cause cause, const char *f
 	log_line("%s", m->reason);
 	console_flush(&m->console);
 	changed(m);
-	uv_stop(m->loop);
+	host_loop_stop(m->host);
 }
 
 void machine_status(const struct machine *m, struct worker_status *ret)

@@ -12,6 +12,7 @@
 #include "devices.h"
 #include "event_queue.h"
 #include "guest_memory.h"
+#include "host_loop.h"
 #include "state.h"
 #include "vp.h"
 #include "root-partition/lib/mshv_partition.h"
@@ -22,6 +23,7 @@ struct services;
 struct machine {
 	struct worker_config config;
 	uv_loop_t *loop;
+	struct host_loop *host;      /* runs it */
 	struct worker_state_region *state;
 	struct guest_memory memory;
 	struct mshv_partition partition;
@@ -44,7 +46,7 @@ struct machine {
 	void *context;
 };
 
-/** Builds everything up to a child that has not run yet. machine->config and ->loop are set. Returns 0 or a negative errno, logged. */
+/** Builds everything up to a child that has not run yet. machine->config, ->loop and ->host are set. Returns 0 or a negative errno, logged. */
 int machine_create(struct machine *machine);
 /** Lets the VPs run. */
 void machine_resume(struct machine *machine);

@@ -21,6 +21,7 @@ enum { EXIT_OFF = 0, EXIT_START = 1, EXIT_CRASH = 2, EXIT_CODE = 3 };
 
 struct worker {
 	struct machine machine;
+	struct host_loop host;
 	struct control control;
 	struct standalone standalone;
 	uv_signal_t terminate, interrupt;
@@ -74,6 +75,13 @@ static int outcome(const struct machine *m)
 	return m->exit_code == 0 ? EXIT_OFF : EXIT_CODE;
 }
 
+static void disk_complete(void *context, void *user_data, int32_t result)
+{
+	(void)context;
+	(void)user_data;
+	(void)result;
+}
+
 static int run(struct worker *w)
 {
 	struct machine *m = &w->machine;
@@ -85,6 +93,12 @@ static int run(struct worker *w)
 	m->loop = uv_default_loop();
 	m->on_change = on_change;
 	m->context = w;
+	m->host = &w->host;
+	rc = host_loop_init(m->host, m->loop, disk_complete, NULL, w);
+	if (rc < 0) {
+		log_line("io_uring: %s", strerror(-rc));
+		return report_failed_start(w, rc);
+	}
 	guest_memory_allow_huge_pages();
 	rc = sandbox_drop(m->config.uid, m->config.gid);
 	if (rc == 0)
@@ -106,7 +120,7 @@ static int run(struct worker *w)
 		machine_pause(m);
 	else
 		machine_resume(m);
-	uv_run(m->loop, UV_RUN_DEFAULT);
+	host_loop_run(m->host);
 	return outcome(m);
 }
 

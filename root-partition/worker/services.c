@@ -19,10 +19,9 @@ _Static_assert(STATE_VMBUS_MAX >= VMBUS_STATE_BYTES, "the server's state fits it
 
 /** An event connection: the guest's signals on it arrive at an eventfd. */
 struct connection {
-	uv_poll_t poll;
+	struct host_source source;
 	struct services *services;
 	uint32_t id, relid;
-	int fd;
 	bool more;                   /* the channel wants another turn in the next round of the loop */
 };
 
@@ -77,27 +76,22 @@ static void more_turns(uv_idle_t *idle)
 		uv_idle_stop(idle);
 }
 
-static void signalled(uv_poll_t *poll, int status, int events)
+static void signalled(struct host_source *source)
 {
-	struct connection *c = poll->data;
+	struct connection *c = (struct connection *)source;
 	struct services *s = c->services;
-	uint64_t count;
 
-	(void)status;
-	(void)events;
-	if (read(c->fd, &count, sizeof count) < 0 && errno == EAGAIN)
-		return;
 	c->more = vmbus_server_signal(s->server, c->relid);
-	if (c->more)
+	if (c->more) {
 		uv_idle_start(&s->idle, more_turns);
+		host_loop_uv_changed(s->machine->host);
+	}
 }
 
-static void connection_closed(uv_handle_t *handle)
+static void connection_removed(struct host_source *source)
 {
-	struct connection *c = handle->data;
-
-	close(c->fd);
-	free(c);
+	close(source->fd);
+	free(source);
 }
 
 static void disconnect(struct services *s, unsigned int slot)
@@ -107,7 +101,7 @@ static void disconnect(struct services *s, unsigned int slot)
 	s->connection[slot] = NULL;
 	c->more = false;
 	mshv_partition_signalfd(&s->machine->partition, c->id, -1);
-	uv_close((uv_handle_t *)&c->poll, connection_closed);
+	host_loop_remove(&c->source);
 }
 
 static int connect_event(void *context, uint32_t connection_id, uint32_t relid, bool connected)
@@ -115,7 +109,7 @@ static int connect_event(void *context, uint32_t connection_id, uint32_t relid, 
 	struct services *s = context;
 	struct connection *c;
 	unsigned int i, slot = MAX_CONNECTIONS;
-	int rc;
+	int fd, rc;
 
 	for (i = 0; i < MAX_CONNECTIONS; i++) {
 		if (s->connection[i] != NULL && s->connection[i]->id == connection_id) {
@@ -132,25 +126,21 @@ static int connect_event(void *context, uint32_t connection_id, uint32_t relid, 
 	c = calloc(1, sizeof *c);
 	if (c == NULL)
 		return -ENOMEM;
-	c->services = s;
-	c->id = connection_id;
-	c->relid = relid;
-	c->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (c->fd < 0) {
-		rc = -errno;
+	*c = (struct connection){ .services = s, .id = connection_id, .relid = relid };
+	c->source.ready = signalled;
+	c->source.removed = connection_removed;
+	fd = eventfd(0, EFD_CLOEXEC);
+	rc = fd < 0 ? -errno : mshv_partition_signalfd(&s->machine->partition, connection_id, fd);
+	if (rc < 0) {
+		log_line("event connection %u: %s", connection_id, strerror(-rc));
+		if (fd >= 0)
+			close(fd);
 		free(c);
 		return rc;
 	}
-	uv_poll_init(s->machine->loop, &c->poll, c->fd);
-	c->poll.data = c;
-	rc = mshv_partition_signalfd(&s->machine->partition, connection_id, c->fd);
-	if (rc < 0) {
-		log_line("event connection %u: %s", connection_id, strerror(-rc));
-		uv_close((uv_handle_t *)&c->poll, connection_closed);
-		return rc;
-	}
 	s->connection[slot] = c;
-	return uv_poll_start(&c->poll, UV_READABLE, signalled);
+	host_loop_add(s->machine->host, &c->source, fd);
+	return 0;
 }
 
 static void server_log(void *context, const char *text)
