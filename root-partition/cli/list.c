@@ -38,10 +38,10 @@ int command_list(struct arguments *args)
 	list = take_reply(reply);
 	if (!list)
 		return EXIT_REFUSED;
-	for (at = &list->first; !args->all && *at;) {
+	for (at = &list->first; args->active && *at;) {
 		struct value *off = *at;
 
-		if (strcmp(value_text(off, "state"), "off")) {
+		if (value_count(off, "pid")) {
 			at = &off->next;
 			continue;
 		}
@@ -56,10 +56,10 @@ int command_list(struct arguments *args)
 		for (const struct value *p = list->first; p; p = p->next) {
 			char vps[16], memory[32], uptime[32] = "";
 
-			snprintf(vps, sizeof vps, "%" PRIu64, value_number(p, "vps"));
-			format_bytes(value_number(p, "memory_bytes"), memory);
-			if (value_number(p, "pid"))
-				format_duration(value_number(p, "uptime_s"), uptime);
+			snprintf(vps, sizeof vps, "%" PRIu64, value_count(p, "vps"));
+			format_bytes(value_count(p, "memory_bytes"), memory);
+			if (value_count(p, "pid"))
+				format_duration(value_count(p, "uptime_s"), uptime);
 			table_row(table, (const char *const[]){ value_text(p, "name"), value_text(p, "state"), vps, memory, uptime,
 								  value_text(p, "reason") });
 		}
@@ -82,14 +82,14 @@ static void bytes_line(const char *label, const struct value *dict, const char *
 
 	if (!value_get(dict, key))
 		return;
-	format_bytes(value_number(dict, key), text);
+	format_bytes(value_count(dict, key), text);
 	line(label, text);
 }
 
 static void number_line(const char *label, const struct value *dict, const char *key)
 {
 	if (value_get(dict, key))
-		printf("%-16s %" PRIu64 "\n", label, value_number(dict, key));
+		printf("%-16s %" PRIu64 "\n", label, value_count(dict, key));
 }
 
 static void show_disks(const struct value *p)
@@ -110,10 +110,10 @@ static void show_disks(const struct value *p)
 		snprintf(cells[0], sizeof cells[0], "%.31s", value_text(d, "target"));
 		for (unsigned i = 0; value_get(d, "reads") && i < 7; i++)
 			if (counters[i])
-				snprintf(cells[i + 1], sizeof cells[0], "%" PRIu64, value_number(d, counters[i]));
+				snprintf(cells[i + 1], sizeof cells[0], "%" PRIu64, value_count(d, counters[i]));
 			else
-				format_bytes(value_number(d, i == 3 ? "read_bytes" : "written_bytes"), cells[i + 1]);
-		snprintf(source, sizeof source, "%s%s%s", value_text(d, "source"), value_number(d, "readonly") ? " (read-only)" : "",
+				format_bytes(value_count(d, i == 3 ? "read_bytes" : "written_bytes"), cells[i + 1]);
+		snprintf(source, sizeof source, "%s%s%s", value_text(d, "source"), value_count(d, "readonly") ? " (read-only)" : "",
 			 strcmp(value_text(d, "cache"), "unsafe") ? "" : " (cache unsafe)");
 		for (unsigned i = 0; i < 8; i++)
 			row[i] = cells[i];
@@ -147,8 +147,8 @@ static void show_one(const struct value *p)
 	line("state", value_text(p, "state"));
 	line("reason", value_text(p, "reason"));
 	line("last failure", value_text(p, "last_failure"));
-	if (value_number(p, "pid")) {
-		format_duration(value_number(p, "uptime_s"), text);
+	if (value_count(p, "pid")) {
+		format_duration(value_count(p, "uptime_s"), text);
 		line("uptime", text);
 		number_line("worker", p, "pid");
 	}
@@ -161,19 +161,19 @@ static void show_one(const struct value *p)
 	line("initrd", value_text(p, "initrd"));
 	line("on crash", value_text(p, "on_crash"));
 	line("on reboot", value_text(p, "on_reboot"));
-	line("autostart", value_number(p, "autostart") ? "yes" : "no");
+	line("autostart", value_count(p, "autostart") ? "yes" : "no");
 	line("vmbus", value_text(p, "vmbus_version"));
 	*text = 0;
 	for (const struct value *c = components ? components->first : NULL; c; c = c->next)
 		snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s %s", *text ? ", " : "", c->key, c->string);
 	line("integration", text);
-	if (value_number(p, "resets"))
+	if (value_count(p, "resets"))
 		number_line("resets", p, "resets");
-	if (value_number(p, "guest_crashes"))
+	if (value_count(p, "guest_crashes"))
 		number_line("guest crashes", p, "guest_crashes");
 	line("console", value_text(p, "console"));
 	line("worker log", value_text(p, "worker_log"));
-	if (value_number(p, "redefined_since_start"))
+	if (value_count(p, "redefined_since_start"))
 		line("note", "redefined since it was started; the new definition holds from the next start");
 	line("no counters", value_text(p, "counters_missing"));
 	show_disks(p);
@@ -228,7 +228,7 @@ int command_host(struct arguments *args)
 		line("daemon", value_text(host, "daemon_version"));
 		line("CPU vendor", value_text(host, "vendor"));
 		number_line("processors", host, "logical_processors");
-		snprintf(text, sizeof text, "%.1f MHz", (double)value_number(host, "tsc_hz") / 1e6);
+		snprintf(text, sizeof text, "%.1f MHz", (double)value_count(host, "tsc_hz") / 1e6);
 		line("TSC", text);
 		number_line("partitions", host, "partitions");
 		puts("\nMemory");

@@ -8,7 +8,7 @@
 #include "root-partition/cli/bhctl.h"
 
 enum {
-	ALL = 1, JSON = 2, FOLLOW = 4, WAIT = 8, FORCE = 16, PAUSED = 32, REBOOT = 64, NO_INPUT = 128, TIMEOUT = 256, SINCE = 512,
+	ALL = 1, ACTIVE = 1024, JSON = 2, FOLLOW = 4, WAIT = 8, FORCE = 16, PAUSED = 32, REBOOT = 64, NO_INPUT = 128, TIMEOUT = 256, SINCE = 512,
 };
 
 static const struct command {
@@ -19,8 +19,8 @@ static const struct command {
 	bool local;                  /* needs no daemon */
 	const char *synopsis, *help;
 } commands[] = {
-	{ "list", command_list, ALL | JSON, 0, 0, false, "[--all] [--json]",
-	  "List the partitions that run or have failed; with --all those that are off, too." },
+	{ "list", command_list, ALL | ACTIVE | JSON, 0, 0, false, "[--all | --active] [--json]",
+	  "List all partitions (--all says the same), or only those with a worker." },
 	{ "show", command_show, JSON, 1, -1, false, "NAME... [--json]", "Show a partition with its disks, integration components and counters." },
 	{ "define", command_define, 0, 1, -1, false, "FILE...",
 	  "Store definitions (- is standard input). A running partition takes a new one at its next start." },
@@ -47,7 +47,7 @@ static const struct command {
 };
 
 static const struct option long_options[] = {
-	{ "all", no_argument, NULL, ALL }, { "json", no_argument, NULL, JSON }, { "follow", no_argument, NULL, FOLLOW },
+	{ "all", no_argument, NULL, ALL }, { "active", no_argument, NULL, ACTIVE }, { "json", no_argument, NULL, JSON }, { "follow", no_argument, NULL, FOLLOW },
 	{ "wait", no_argument, NULL, WAIT }, { "force", no_argument, NULL, FORCE }, { "paused", no_argument, NULL, PAUSED },
 	{ "reboot", no_argument, NULL, REBOOT }, { "no-input", no_argument, NULL, NO_INPUT },
 	{ "timeout", required_argument, NULL, TIMEOUT }, { "since", required_argument, NULL, SINCE },
@@ -92,7 +92,8 @@ static bool read_number(const char *option, const char *text, uint64_t max, uint
 static bool set_option(struct arguments *args, int option)
 {
 	switch (option) {
-	case ALL: args->all = true; return true;
+	case ALL: args->active = false; return true;
+	case ACTIVE: args->active = true; return true;
 	case JSON: args->json = true; return true;
 	case FOLLOW: args->follow = true; return true;
 	case WAIT: args->wait = true; return true;

@@ -135,7 +135,7 @@ const char *value_text(const struct value *dict, const char *key)
 	return v && v->string ? v->string : "";
 }
 
-uint64_t value_number(const struct value *dict, const char *key)
+uint64_t value_count(const struct value *dict, const char *key)
 {
 	const struct value *v = value_get(dict, key);
 

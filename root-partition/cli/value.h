@@ -28,7 +28,7 @@ void value_add(struct value *parent, struct value *child);
 const struct value *value_get(const struct value *dict, const char *key);
 /** Its text or "", its number or 0. */
 const char *value_text(const struct value *dict, const char *key);
-uint64_t value_number(const struct value *dict, const char *key);
+uint64_t value_count(const struct value *dict, const char *key);
 
 void value_write_json(FILE *out, const struct value *value, int indent);
 
