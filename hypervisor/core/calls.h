@@ -35,6 +35,10 @@ uint64_t hvcall_get_vp_registers(struct hypercall *call);
 uint64_t hvcall_set_vp_registers(struct hypercall *call);
 uint64_t hvcall_translate_virtual_address(struct hypercall *call);
 
+/* core/state.c */
+uint64_t hvcall_get_vp_state(struct hypercall *call);
+uint64_t hvcall_set_vp_state(struct hypercall *call);
+
 /* core/interrupt.c */
 uint64_t hvcall_assert_virtual_interrupt(struct hypercall *call);
 uint64_t hvcall_signal_event_direct(struct hypercall *call);

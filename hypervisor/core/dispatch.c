@@ -109,28 +109,6 @@ static uint32_t run(struct cpu *cpu, struct vp *vp, struct bh_output_dispatch_vp
 	return HV_VP_DISPATCH_STATE_READY;
 }
 
-static uint64_t acquire(struct cpu *cpu, const struct hv_input_dispatch_vp *in, struct vp **ret)
-{
-	uint64_t status = HV_STATUS_SUCCESS;
-	struct partition *p;
-
-	lock(&hv.lock);
-	p = partition_find(in->partition_id);
-	*ret = p ? partition_vp(p, in->vp_index) : NULL;
-	if (!p)
-		status = HV_STATUS_INVALID_PARTITION_ID;
-	else if (!*ret)
-		status = HV_STATUS_INVALID_VP_INDEX;
-	else if (p->state != PARTITION_ACTIVE)
-		status = HV_STATUS_INVALID_PARTITION_STATE;
-	else if (vp_is_owned(*ret))
-		status = HV_STATUS_INVALID_VP_STATE;
-	else
-		(*ret)->owner = cpu->index + 1;
-	unlock(&hv.lock);
-	return status;
-}
-
 /**
  * HVCALL_DISPATCH_VP. The caller holds its FPU (kernel_fpu_begin) and stays on this CPU. Without CLEAR_INTERCEPT_SUSPEND a VP whose
  * message was not taken yet does not run: event INTERCEPT again.
@@ -146,7 +124,7 @@ uint64_t hvcall_dispatch_vp(struct hypercall *call)
 
 	if (in->time_slice || in->flags & ~known)
 		return HV_STATUS_INVALID_PARAMETER;
-	status = acquire(call->cpu, in, &vp);
+	status = vp_take(call->cpu, in->partition_id, in->vp_index, &vp);
 	if (status != HV_STATUS_SUCCESS)
 		return status;
 	guest = vp->stats.guest_tsc;
@@ -173,6 +151,6 @@ uint64_t hvcall_dispatch_vp(struct hypercall *call)
 	vp->stats.signals += out->signal_count;
 	vp->stats.hypervisor_tsc += rdtsc() - start - (vp->stats.guest_tsc - guest);
 	vp->output = NULL;
-	__atomic_store_n(&vp->owner, 0, __ATOMIC_RELEASE);
+	vp_release(vp);
 	return HV_STATUS_SUCCESS;
 }

@@ -46,6 +46,8 @@ static const struct call {
 	{ HVCALL_DISPATCH_VP, 32, 0, sizeof(struct bh_output_dispatch_vp), 0, false, hvcall_dispatch_vp },
 	{ HVCALL_MAP_VP_STATE_PAGE, 24, 0, 0, 0, false, hvcall_map_vp_state_page },
 	{ HVCALL_UNMAP_VP_STATE_PAGE, 24, 0, 0, 0, false, hvcall_unmap_vp_state_page },
+	{ HVCALL_GET_VP_STATE, 40, 8, 0, 0, true, hvcall_get_vp_state },
+	{ HVCALL_SET_VP_STATE, 40, 8, 0, 0, true, hvcall_set_vp_state },
 	{ HVCALL_BULKHEAD_SYNC, 0, 0, 0, 0, false, hvcall_bulkhead_sync },
 	{ HVCALL_BULKHEAD_UNLOAD, 0, 0, 0, 0, false, hvcall_bulkhead_unload },
 	{ HVCALL_BULKHEAD_READ_LOG, 8, 0, sizeof(struct bh_log_chunk), 0, false, hvcall_bulkhead_read_log },

@@ -10,32 +10,6 @@
 #include "core/partition.h"
 #include "core/vp.h"
 
-/* Takes the VP so that it cannot be dispatched while its registers are worked on. */
-static uint64_t take_vp(struct hypercall *call, uint64_t partition_id, uint32_t index, struct vp **ret)
-{
-	struct partition *p;
-	uint64_t status = HV_STATUS_SUCCESS;
-
-	lock(&hv.lock);
-	p = partition_find(partition_id);
-	*ret = p ? partition_vp(p, index) : NULL;
-	if (!p)
-		status = HV_STATUS_INVALID_PARTITION_ID;
-	else if (!*ret)
-		status = HV_STATUS_INVALID_VP_INDEX;
-	else if (vp_is_owned(*ret))
-		status = HV_STATUS_INVALID_VP_STATE;
-	else
-		(*ret)->owner = call->cpu->index + 1;
-	unlock(&hv.lock);
-	return status;
-}
-
-static void release_vp(struct vp *vp)
-{
-	__atomic_store_n(&vp->owner, 0, __ATOMIC_RELEASE);
-}
-
 static bool get_register(const struct vp *vp, uint32_t name, union hv_register_value *value)
 {
 	switch (name) {
@@ -68,7 +42,7 @@ uint64_t hvcall_get_vp_registers(struct hypercall *call)
 
 	if (in->input_vtl)
 		return HV_STATUS_INVALID_PARAMETER;
-	status = take_vp(call, in->partition_id, in->vp_index, &vp);
+	status = vp_take(call->cpu, in->partition_id, in->vp_index, &vp);
 	if (status != HV_STATUS_SUCCESS)
 		return status;
 	for (; status == HV_STATUS_SUCCESS && call->reps_done < call->reps; call->reps_done++)
@@ -76,7 +50,7 @@ uint64_t hvcall_get_vp_registers(struct hypercall *call)
 			status = HV_STATUS_INVALID_PARAMETER;
 			break;
 		}
-	release_vp(vp);
+	vp_release(vp);
 	return status;
 }
 
@@ -89,7 +63,7 @@ uint64_t hvcall_set_vp_registers(struct hypercall *call)
 
 	if (in->input_vtl)
 		return HV_STATUS_INVALID_PARAMETER;
-	status = take_vp(call, in->partition_id, in->vp_index, &vp);
+	status = vp_take(call->cpu, in->partition_id, in->vp_index, &vp);
 	if (status != HV_STATUS_SUCCESS)
 		return status;
 	for (; call->reps_done < call->reps; call->reps_done++)
@@ -97,7 +71,7 @@ uint64_t hvcall_set_vp_registers(struct hypercall *call)
 			status = HV_STATUS_INVALID_REGISTER_VALUE;
 			break;
 		}
-	release_vp(vp);
+	vp_release(vp);
 	return status;
 }
 
@@ -108,11 +82,11 @@ uint64_t hvcall_translate_virtual_address(struct hypercall *call)
 	uint64_t status, gpa = 0;
 	struct vp *vp;
 
-	status = take_vp(call, in->partition_id, in->vp_index, &vp);
+	status = vp_take(call->cpu, in->partition_id, in->vp_index, &vp);
 	if (status != HV_STATUS_SUCCESS)
 		return status;
 	out->result_code = guest_translate(vp, in->gva_page << HV_PAGE_SHIFT, in->control_flags, &gpa);
 	out->gpa_page = gpa >> HV_PAGE_SHIFT;
-	release_vp(vp);
+	vp_release(vp);
 	return HV_STATUS_SUCCESS;
 }

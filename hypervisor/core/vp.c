@@ -64,6 +64,23 @@ static uint64_t find_vp(uint64_t partition_id, uint32_t index, struct vp **ret)
 	return vp_is_owned(*ret) ? HV_STATUS_INVALID_VP_STATE : HV_STATUS_SUCCESS;
 }
 
+uint64_t vp_take(struct cpu *cpu, uint64_t partition_id, uint32_t index, struct vp **ret)
+{
+	uint64_t status;
+
+	lock(&hv.lock);
+	status = find_vp(partition_id, index, ret);
+	if (status == HV_STATUS_SUCCESS)
+		(*ret)->owner = cpu->index + 1;
+	unlock(&hv.lock);
+	return status;
+}
+
+void vp_release(struct vp *vp)
+{
+	__atomic_store_n(&vp->owner, 0, __ATOMIC_RELEASE);
+}
+
 static void create(struct partition *p, uint32_t index, uint64_t vp_pa, uint64_t vmcb_pa, uint64_t fpu_pa)
 {
 	struct vp *vp = pa_to_va(vp_pa);

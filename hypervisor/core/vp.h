@@ -81,6 +81,12 @@ static inline bool vp_is_owned(const struct vp *vp)
 	return __atomic_load_n(&vp->owner, __ATOMIC_ACQUIRE) != 0;
 }
 
+/**
+ * Takes the VP for work on its state, so that it cannot be dispatched meanwhile; vp_release gives it free. Returns an HV_STATUS:
+ * INVALID_PARTITION_ID, INVALID_VP_INDEX, INVALID_VP_STATE (it runs or is worked on).
+ */
+uint64_t vp_take(struct cpu *cpu, uint64_t partition_id, uint32_t index, struct vp **ret);
+void vp_release(struct vp *vp);
 /** Gives the VP's pages back to its partition's pool. With hv.lock; not while it is owned. */
 void vp_destroy(struct vp *vp);
 /** Posts a fixed interrupt; any CPU. */

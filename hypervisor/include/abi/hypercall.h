@@ -379,10 +379,22 @@ struct hv_input_vp_state {
 	uint64_t xsave_states;
 	uint64_t pfns[];
 };
+_Static_assert(sizeof(struct hv_input_vp_state) == 40, "hvhdk.h");
+#define HV_VP_STATE_TYPE_MASK 0x7fffffffu
 #define HV_VP_STATE_LAPIC  0
 #define HV_VP_STATE_XSAVE  1
 #define HV_VP_STATE_SIMP   2
 #define HV_VP_STATE_SIEFP  3
 #define HV_VP_STATE_STIMERS 4
+
+/** Data of HV_VP_STATE_LAPIC (hvhdk.h hv_local_interrupt_controller_state). Register values as in x2APIC mode. */
+struct hv_local_interrupt_controller_state {
+	uint32_t id, version, ldr, dfr, spurious;
+	uint32_t isr[8], tmr[8], irr[8];
+	uint32_t esr, icr_high, icr_low;
+	uint32_t lvt_timer, lvt_thermal, lvt_perfmon, lvt_lint0, lvt_lint1, lvt_error, lvt_cmci;
+	uint32_t error_status, initial_count, counter_value, divide_configuration, remote_read;
+};
+_Static_assert(sizeof(struct hv_local_interrupt_controller_state) == 176, "hvhdk.h");
 
 #endif
