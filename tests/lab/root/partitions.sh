@@ -38,11 +38,25 @@ quote() {
 
 # shown NAME STATE: what bhctl list says of it.
 shown() {
-	bhctl list | grep -qE "^ *$1 .*($2)"
+	bhctl list | grep -qE "^$1 +($2)"
 }
 
 worker_pid() {
 	bhctl show "$1" --json | sed -n 's/.*"pid": *\([0-9][0-9]*\).*/\1/p' | head -n 1
+}
+
+# host_figure KEY: a number of bhctl host --json.
+host_figure() {
+	bhctl host --json | sed -n "s/.*\"$1\": *\([0-9][0-9]*\).*/\1/p" | head -n 1
+}
+
+partitions_are() {
+	[ "$(host_figure partitions)" = "$1" ]
+}
+
+# memory_of_partitions: what the root has given away for them, in bytes.
+memory_of_partitions() {
+	echo $(($(host_figure pinned_bytes) + $(host_figure deposited_bytes)))
 }
 
 # lab_kernel_of BZIMAGE: its version, from the set-up header's string (offset 20Eh).
