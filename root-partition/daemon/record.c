@@ -103,6 +103,8 @@ uint64_t process_start_ticks(pid_t pid)
 	if (config_read_file(AT_FDCWD, path, 4096, &text, &size))
 		return 0;
 	at = strrchr(text, ')');   /* the name in field 2 may hold anything */
+	if (at && (at[2] == 'Z' || at[2] == 'X'))
+		at = NULL;
 	for (int field = 2; at && field < 22; field++)
 		at = strchr(at + 1, ' ');
 	if (at)

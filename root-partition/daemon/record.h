@@ -24,7 +24,7 @@ int record_write(int run_fd, const struct record *record);
 /** 0, or a negative errno; -ESTALE when it was written before the machine's last boot. */
 int record_read(int run_fd, const char *boot_id, struct record *ret);
 
-/** Field 22 of /proc/PID/stat; 0: no such process. */
+/** Field 22 of /proc/PID/stat; 0: no such process, or it has ended. */
 uint64_t process_start_ticks(pid_t pid);
 uint64_t realtime_us(void);
 
