@@ -11,6 +11,11 @@ lib=/scenario/bench/qemu
 guest_arguments="console=ttyS0 quiet"
 
 worker=/usr/libexec/bulkhead/bulkhead-worker
+# small COMMAND...: with $small_label, the hypercall's price as a small guest kernel sees it; its last exit code is QEMU's or the worker's business.
+small() {
+	"$@" </dev/null 2>/dev/null | sed -n "s/.*GUEST-VALUE hypercall-ns /$small_label hypercall_ns /p" >>$out
+}
+
 bare() {
 	/scenario/bench/guest-bench "$disk" | sed -n "s/^BENCH \([a-z]\)/$1 \1/p" >>$out || fail "guest-bench on $1"
 }
@@ -25,6 +30,8 @@ for round in $(seq "$rounds"); do
 	run /scenario/bench/bench-run bulkhead /sys/kernel/debug/bulkhead/stats "$worker" --standalone --name bench --memory 256MiB \
 		--kernel /lab/vmlinuz --initrd /scenario/bench/child.cpio --append "$guest_arguments" --disk "$disk" \
 		--console stdio </dev/null >>$out
+	small_label=bulkhead
+	small "$worker" --standalone --name small --memory 64MiB --kernel /lab/conformance.elf --append test=hypercallloop --console stdio
 	run rmmod bulkhead
 
 	step "kvm-$round" "a child of KVM and QEMU"
@@ -34,6 +41,10 @@ for round in $(seq "$rounds"); do
 		-object iothread,id=io0 -drive "if=none,id=d,file=$disk,format=raw,cache=none,aio=native" \
 		-device virtio-blk-pci,drive=d,iothread=io0 -serial stdio -kernel /lab/vmlinuz \
 		-initrd /scenario/bench/child.cpio -append "$guest_arguments bench.disk=virtio" </dev/null >>$out
+	small_label=kvm_qemu
+	small env LD_LIBRARY_PATH=$lib/lib "$lib/qemu-system-x86_64" -L "$lib/share" -machine pc,accel=kvm -cpu host -m 64 -nodefaults \
+		-display none -no-reboot -serial stdio -device isa-debug-exit,iobase=0xf4 -kernel /lab/conformance.elf \
+		-append test=hypercallloop
 	run rmmod kvm_amd kvm
 done
 done_all
