@@ -15,7 +15,6 @@
 #define REG_TMR     0x818
 #define REG_IRR     0x820
 #define REG_ESR     0x828
-#define REG_LVT_CMCI 0x82f
 #define REG_ICR     0x830
 #define REG_LVT_TIMER 0x832
 #define REG_LVT_ERROR 0x837
@@ -29,8 +28,6 @@
 #define LVT_MASKED   (1u << 16)
 #define LVT_PERIODIC (1u << 17)
 #define ESR_ILLEGAL_SEND    (1u << 5)
-#define ESR_ILLEGAL_RECEIVE (1u << 6)
-#define ESR_ILLEGAL_REGISTER (1u << 7)
 
 /* LVT bits that can be written: vector, mask; delivery mode where it has one; timer mode; polarity and trigger of the pins. */
 static const uint32_t lvt_writable[LVT_COUNT] = { 0x300ff, 0x107ff, 0x107ff, 0x1a7ff, 0x1a7ff, 0x100ff };
@@ -66,7 +63,8 @@ static uint32_t processor_priority(const struct lapic *l)
 
 void lapic_post(struct lapic *l, uint8_t vector, bool level)
 {
-	if (vector < 16)
+	/* An APIC that software has disabled takes no interrupts; what it has already stays (16.4.7). */
+	if (vector < 16 || !(__atomic_load_n(&l->svr, __ATOMIC_RELAXED) & SVR_ENABLE))
 		return;
 	if (level)
 		__atomic_or_fetch(&l->tmr[vector / 32], 1u << vector % 32, __ATOMIC_RELAXED);
@@ -137,19 +135,35 @@ static unsigned int divide_shift(const struct lapic *l)
 	return code == 7 ? 0 : code + 1;
 }
 
-static uint64_t period(const struct lapic *l)
+/* TSC ticks that `count` takes at the divider as it is; never 0, so that a periodic timer moves on. */
+static uint64_t duration(const struct lapic *l, uint32_t count)
 {
-	return (((uint64_t)l->initial_count << divide_shift(l)) * l->ticks_to_tsc) >> 20;
+	uint64_t ticks = (uint64_t)(((unsigned __int128)count << divide_shift(l)) * l->ticks_to_tsc >> 20);
+
+	return ticks ? ticks : 1;
 }
 
 static uint32_t current_count(const struct lapic *l, uint64_t now)
 {
-	uint64_t left;
+	uint64_t left, count;
 
 	if (!l->deadline || now >= l->deadline)
 		return 0;
-	left = ((l->deadline - now) << 20) / l->ticks_to_tsc >> divide_shift(l);
-	return left < l->initial_count ? left : l->initial_count;
+	/* (left << 20) / ticks_to_tsc in two steps, so that nothing is shifted out; rounded up: 0 means that it has expired. */
+	left = l->deadline - now;
+	count = (left / l->ticks_to_tsc << 20) + ((left % l->ticks_to_tsc) << 20) / l->ticks_to_tsc;
+	count = (count >> divide_shift(l)) + 1;
+	return count < l->initial_count ? count : l->initial_count;
+}
+
+/* The counter goes on from where it is, at the new rate. */
+static void write_divide(struct lapic *l, uint32_t value, uint64_t now)
+{
+	uint32_t count = current_count(l, now);
+
+	l->divide = value;
+	if (count)
+		l->deadline = now + duration(l, count);
 }
 
 bool lapic_read(const struct lapic *l, uint32_t msr, uint64_t now, uint64_t *value)
@@ -180,7 +194,7 @@ bool lapic_read(const struct lapic *l, uint32_t msr, uint64_t now, uint64_t *val
 		*value = l->tmr[msr - REG_TMR];
 		return true;
 	case REG_IRR ... REG_IRR + 7:
-		*value = l->irr[msr - REG_IRR];
+		*value = __atomic_load_n(&l->irr[msr - REG_IRR], __ATOMIC_ACQUIRE);
 		return true;
 	case REG_ESR:
 		*value = l->esr;
@@ -204,6 +218,14 @@ bool lapic_read(const struct lapic *l, uint32_t msr, uint64_t now, uint64_t *val
 	return false;
 }
 
+/* Shown by the next write of ESR; the error interrupt comes at once (16.4.6). */
+static void report_error(struct lapic *l, uint32_t error)
+{
+	l->esr_pending |= error;
+	if (!(l->lvt[LVT_ERROR] & LVT_MASKED))
+		lapic_post(l, l->lvt[LVT_ERROR], false);
+}
+
 static bool write_icr(struct lapic *l, uint64_t value, struct lapic_ipi *ipi)
 {
 	uint8_t mode = value >> 8 & 7, shorthand = value >> 18 & 3;
@@ -216,7 +238,7 @@ static bool write_icr(struct lapic *l, uint64_t value, struct lapic_ipi *ipi)
 	if (mode == 2 || mode == 3 || mode == 7 || (mode == 5 && !(value & 1u << 14)))
 		return true;
 	if (mode <= 1 && (value & 0xff) < 16) {
-		l->esr_pending |= ESR_ILLEGAL_SEND;
+		report_error(l, ESR_ILLEGAL_SEND);
 		return true;
 	}
 	*ipi = (struct lapic_ipi){ true, mode, value, shorthand, value >> 11 & 1, value >> 32 };
@@ -242,7 +264,7 @@ bool lapic_write(struct lapic *l, uint32_t msr, uint64_t value, uint64_t now, st
 	case REG_SVR:
 		if (value & ~0x3ffull)
 			return false;
-		l->svr = value;
+		__atomic_store_n(&l->svr, (uint32_t)value, __ATOMIC_RELAXED);
 		/* Software disable masks every LVT entry. */
 		for (unsigned int i = 0; !(value & SVR_ENABLE) && i < LVT_COUNT; i++)
 			l->lvt[i] |= LVT_MASKED;
@@ -267,17 +289,20 @@ bool lapic_write(struct lapic *l, uint32_t msr, uint64_t value, uint64_t now, st
 	}
 	case REG_INITIAL:
 		l->initial_count = value;
-		l->deadline = value ? now + period(l) : 0;
+		l->deadline = value ? now + duration(l, value) : 0;
 		return true;
 	case REG_DIVIDE:
 		if (value & ~0xbull)
 			return false;
-		l->divide = value;
+		write_divide(l, value, now);
 		return true;
 	case REG_SELF_IPI:
 		if (value & ~0xffull)
 			return false;
-		*ipi = (struct lapic_ipi){ .send = true, .vector = value, .shorthand = 1 };
+		if (value < 16)
+			report_error(l, ESR_ILLEGAL_SEND);
+		else
+			*ipi = (struct lapic_ipi){ .send = true, .vector = value, .shorthand = 1 };
 		return true;
 	}
 	return false;
@@ -292,10 +317,10 @@ bool lapic_expire(struct lapic *l, uint64_t now)
 {
 	if (!l->deadline || now < l->deadline)
 		return false;
-	if (l->lvt[LVT_TIMER] & LVT_PERIODIC && period(l)) {
-		uint64_t missed = (now - l->deadline) / period(l);
+	if (l->lvt[LVT_TIMER] & LVT_PERIODIC) {
+		uint64_t period = duration(l, l->initial_count);
 
-		l->deadline += (missed + 1) * period(l);
+		l->deadline += ((now - l->deadline) / period + 1) * period;
 	} else {
 		l->deadline = 0;
 	}

@@ -13,6 +13,12 @@ void stimer_reset(struct stimer *t)
 	memset(t, 0, sizeof *t);
 }
 
+/* A time beyond the end of reference time is never. */
+static uint64_t later(uint64_t time, uint64_t delay)
+{
+	return delay > ~0ull - time ? ~0ull : time + delay;
+}
+
 static void start(struct stimer *t, uint64_t now)
 {
 	t->message_pending = false;
@@ -21,9 +27,7 @@ static void start(struct stimer *t, uint64_t now)
 		return;
 	}
 	/* One-shot: count is the time itself, due at once when it has passed. Periodic: count is the period. */
-	t->expiry = t->config & HV_STIMER_PERIODIC ? now + t->count : t->count;
-	if (!t->expiry)
-		t->expiry = 1;
+	t->expiry = t->config & HV_STIMER_PERIODIC ? later(now, t->count) : t->count;
 }
 
 bool stimer_write_config(struct stimer *t, uint64_t value, uint64_t now)
@@ -62,7 +66,7 @@ bool stimer_expire(struct stimer *t, uint64_t now)
 	t->expired_at = t->expiry;
 	if (t->config & HV_STIMER_PERIODIC) {
 		/* Ticks that nobody could see are one tick, on the original grid. */
-		t->expiry += ((now - t->expiry) / t->count + 1) * t->count;
+		t->expiry = later(now - (now - t->expiry) % t->count, t->count);
 	} else {
 		t->expiry = 0;
 		t->config &= ~HV_STIMER_ENABLE;

@@ -4,7 +4,6 @@
 
 #include "core/string.h"
 
-
 void synic_reset(struct synic *s)
 {
 	memset(s, 0, sizeof *s);
@@ -77,25 +76,50 @@ bool synic_auto_eoi(const struct synic *s, uint8_t vector)
 	return false;
 }
 
-bool synic_put_message(struct synic *s, struct hv_message_page *page, unsigned int sint, const struct hv_message *m)
+/* The slot's bit, from looking whether it is free to having filled it: two senders must not both find it free. */
+static void claim(struct synic *s, uint32_t bit)
 {
-	struct hv_message *slot = &page->slot[sint];
+	while (__atomic_fetch_or(&s->posting, bit, __ATOMIC_ACQUIRE) & bit)
+		__asm__ volatile("pause");
+}
 
+static bool slot_is_free(const struct hv_message *slot, int order)
+{
 	/* The type is written last by us and cleared first by the child: it says whose the slot is (TLFS 11.10.3). */
-	if (__atomic_load_n(&slot->header.message_type, __ATOMIC_ACQUIRE) != HVMSG_NONE) {
-		__atomic_or_fetch(&s->wanted, 1u << sint, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&slot->header.message_type, order) == HVMSG_NONE;
+}
+
+static bool put_message(struct synic *s, struct hv_message *slot, uint32_t bit, const struct hv_message *m)
+{
+	uint32_t wanted;
+
+	if (!slot_is_free(slot, __ATOMIC_ACQUIRE)) {
+		wanted = __atomic_fetch_or(&s->wanted, bit, __ATOMIC_SEQ_CST);
 		__atomic_or_fetch(&slot->header.message_flags, HV_MESSAGE_FLAG_PENDING, __ATOMIC_SEQ_CST);
 		/* The child may have freed the slot before it could see the flag; then no EOM comes, so look again. */
-		if (__atomic_load_n(&slot->header.message_type, __ATOMIC_SEQ_CST) != HVMSG_NONE)
+		if (!slot_is_free(slot, __ATOMIC_SEQ_CST))
 			return false;
-		__atomic_and_fetch(&s->wanted, ~(1u << sint), __ATOMIC_SEQ_CST);
+		if (!(wanted & bit))
+			__atomic_and_fetch(&s->wanted, ~bit, __ATOMIC_SEQ_CST);
 	}
 	slot->header.payload_size = m->header.payload_size;
-	slot->header.message_flags = 0;
+	/* Who was sent away before still waits for an EOM, now this message's. */
+	slot->header.message_flags = __atomic_load_n(&s->wanted, __ATOMIC_ACQUIRE) & bit ? HV_MESSAGE_FLAG_PENDING : 0;
 	slot->header.sender = m->header.sender;
 	memcpy(slot->u.bytes, m->u.bytes, m->header.payload_size);
 	__atomic_store_n(&slot->header.message_type, m->header.message_type, __ATOMIC_RELEASE);
 	return true;
+}
+
+bool synic_put_message(struct synic *s, struct hv_message_page *page, unsigned int sint, const struct hv_message *m)
+{
+	uint32_t bit = 1u << sint;
+	bool posted;
+
+	claim(s, bit);
+	posted = put_message(s, &page->slot[sint], bit, m);
+	__atomic_and_fetch(&s->posting, ~bit, __ATOMIC_RELEASE);
+	return posted;
 }
 
 uint32_t synic_freed(struct synic *s, const struct hv_message_page *page)

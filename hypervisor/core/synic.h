@@ -15,6 +15,7 @@ struct synic {
 	uint64_t control, siefp, simp;      /* the MSRs as written */
 	uint64_t sint[HV_SYNIC_SINT_COUNT];
 	uint32_t wanted;                    /* slots that a sender found taken; atomic */
+	uint32_t posting;                   /* slots that a sender is writing; atomic */
 };
 
 void synic_reset(struct synic *s);
