@@ -70,6 +70,9 @@ static uint64_t signal_event(struct child_call *call)
 		return HV_STATUS_INVALID_PARAMETER;
 	if (partition_connection(call->vp->partition, in->connection_id) != BH_CONNECTION_EVENT)
 		return HV_STATUS_INVALID_CONNECTION_ID;
+	/* The run ends after each signal, so there is always room; a hypervisor does not bet on that. */
+	if (out->signal_count >= BH_DISPATCH_SIGNALS)
+		return HV_STATUS_INSUFFICIENT_BUFFERS;
 	out->signals[out->signal_count++] = *in;
 	call->vp->leave = true;
 	return HV_STATUS_SUCCESS;

@@ -5,6 +5,7 @@
 #include "core/hypercall.h"
 #include "core/hypervisor.h"
 #include "core/partition.h"
+#include "core/string.h"
 #include "core/vp.h"
 
 static uint64_t find_active(uint64_t id, struct partition **ret)
@@ -77,17 +78,19 @@ uint64_t hvcall_signal_event_direct(struct hypercall *call)
 uint64_t hvcall_post_message_direct(struct hypercall *call)
 {
 	const struct hv_input_post_message_direct *in = call->input;
-	const struct hv_message *m = (const struct hv_message *)in->message;
+	struct hv_message m;
 	uint64_t status;
 	struct vp *vp;
 
-	if (in->vtl || in->sint_index >= HV_SYNIC_SINT_COUNT || m->header.payload_size > HV_MESSAGE_PAYLOAD_MAX ||
-	    m->header.message_type == HVMSG_NONE)
+	/* At an odd offset in the input. */
+	memcpy(&m, in->message, sizeof m);
+	if (in->vtl || in->sint_index >= HV_SYNIC_SINT_COUNT || m.header.payload_size > HV_MESSAGE_PAYLOAD_MAX ||
+	    m.header.message_type == HVMSG_NONE)
 		return HV_STATUS_INVALID_PARAMETER;
 	lock(&hv.lock);
 	status = find_vp(in->partition_id, in->vp_index, &vp);
 	if (status == HV_STATUS_SUCCESS)
-		status = child_post_message(vp, in->sint_index, m);
+		status = child_post_message(vp, in->sint_index, &m);
 	unlock(&hv.lock);
 	return status;
 }

@@ -3,6 +3,7 @@
  * A child's CPUID. Feature words are what the processor has AND what the table allows: a feature is offered when the
  * hypervisor switches or emulates all state behind it. Leaves that are not named read as zero.
  */
+#include "arch/x86/child_msr.h"
 #include "arch/x86/cpu.h"
 #include "core/child.h"
 #include "core/hypervisor.h"
@@ -12,7 +13,6 @@
 #define BIT(n) (1u << (n))
 #define MAX_BASIC    0x0du
 #define MAX_EXTENDED 0x80000008u
-#define PHYSICAL_BITS 40u
 
 /* Leaf 1 ECX: SSE3, PCLMUL, SSSE3, FMA, CX16, SSE4.1, SSE4.2, MOVBE, POPCNT, AES, XSAVE, AVX, F16C, RDRAND. */
 #define LEAF1_ECX (BIT(0) | BIT(1) | BIT(9) | BIT(12) | BIT(13) | BIT(19) | BIT(20) | BIT(22) | BIT(23) | BIT(25) | BIT(26) | \
@@ -29,8 +29,6 @@
 /* 80000001h EDX beyond leaf 1's: SYSCALL NX MMXEXT FFXSR 1-GiB pages RDTSCP LM. */
 #define EXT1_EDX ((LEAF1_EDX & 0x0183f3ffu) | BIT(11) | BIT(20) | BIT(22) | BIT(25) | BIT(26) | BIT(27) | BIT(29))
 #define EXT8_EBX (BIT(0) | BIT(2))               /* CLZERO, XSAVE always restores error pointers */
-
-
 
 static uint64_t reg(const struct vp *vp, uint32_t name)
 {
@@ -159,7 +157,7 @@ static void architectural(const struct vp *vp, uint32_t leaf, uint32_t subleaf, 
 		*r = (struct cpuid_result){ .edx = r->edx & BIT(8) };
 		break;
 	case 0x80000008u:
-		*r = (struct cpuid_result){ PHYSICAL_BITS | (r->eax & 0xff00), r->ebx & EXT8_EBX,
+		*r = (struct cpuid_result){ CHILD_PHYSICAL_BITS | (r->eax & 0xff00), r->ebx & EXT8_EBX,
 					    (count - 1) | width(count) << 12, 0 };
 		break;
 	default:

@@ -18,6 +18,7 @@ const struct child_msr_direct child_msr_direct[] = {
 };
 const unsigned int child_msr_direct_count = sizeof child_msr_direct / sizeof child_msr_direct[0];
 
+#define CPUID_FFXSR (1u << 25)
 #define MTRR_CAP 0x508ull  /* 8 variable ranges, fixed ranges, write-combining */
 
 /* Emulated MSRs by range; a NULL function: #GP for that direction. index: MSR - first. */
@@ -93,16 +94,25 @@ static bool read_efer(struct vp *vp, unsigned int index, uint64_t *value)
 
 static bool write_efer(struct vp *vp, unsigned int index, uint64_t value)
 {
-	uint64_t old, cr0;
+	uint64_t known = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_FFXSR, old, cr0;
 
 	get(vp, HV_X64_REGISTER_EFER, &old);
 	get(vp, HV_X64_REGISTER_CR0, &cr0);
-	if (value & ~(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_FFXSR | EFER_TCE))
+	/* What child_cpuid.c offers: FFXSR where the processor has it, translation cache extension never. */
+	if (!(cpuid(0x80000001u, 0).edx & CPUID_FFXSR))
+		known &= ~EFER_FFXSR;
+	if (value & ~known)
 		return false;
 	/* Long mode cannot change under paging; LMA is the processor's. */
 	if ((value ^ old) & EFER_LME && cr0 & CR0_PG)
 		return false;
 	return set(vp, HV_X64_REGISTER_EFER, (value & ~EFER_LMA) | (old & EFER_LMA));
+}
+
+/* Uncacheable, write-combining, write-through, write-protected, write-back (APM vol. 2, 7.7.1); the others raise #GP. */
+static bool mtrr_type_valid(uint8_t type)
+{
+	return type <= 1 || (type >= 4 && type <= 6);
 }
 
 static bool read_mtrr_cap(struct vp *vp, unsigned int index, uint64_t *value)
@@ -120,7 +130,7 @@ static bool read_mtrr_def(struct vp *vp, unsigned int index, uint64_t *value)
 /* Kept and given back; nested paging decides about caching with the host's MTRRs and the child's PAT (15.25.8). */
 static bool write_mtrr_def(struct vp *vp, unsigned int index, uint64_t value)
 {
-	if (value & ~0xcffull)
+	if (value & ~0xcffull || !mtrr_type_valid(value))
 		return false;
 	vp->child.mtrr_def_type = value;
 	return true;
@@ -134,6 +144,9 @@ static bool read_mtrr_variable(struct vp *vp, unsigned int index, uint64_t *valu
 
 static bool write_mtrr_variable(struct vp *vp, unsigned int index, uint64_t value)
 {
+	/* Base: type 7:0 and address; mask: valid 11 and address. */
+	if (value >> CHILD_PHYSICAL_BITS || value & (index & 1 ? 0x7ff : 0xf00) || (!(index & 1) && !mtrr_type_valid(value)))
+		return false;
 	vp->child.mtrr_variable[index] = value;
 	return true;
 }
@@ -156,6 +169,9 @@ static bool write_mtrr_fixed(struct vp *vp, unsigned int index, uint64_t value)
 {
 	if ((index > 0 && index < 8) || (index > 9 && index < 0x18))
 		return false;
+	for (unsigned int i = 0; i < 8; i++)
+		if (!mtrr_type_valid(value >> (8 * i)))
+			return false;
 	vp->child.mtrr_fixed[fixed_index(index)] = value;
 	return true;
 }

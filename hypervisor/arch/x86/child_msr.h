@@ -5,6 +5,9 @@
 
 #include <stdint.h>
 
+/** Width of a child's guest-physical addresses: CPUID leaf 80000008h and the address fields of its MSRs. */
+#define CHILD_PHYSICAL_BITS 40u
+
 enum { CHILD_MSR_READ = 1, CHILD_MSR_WRITE = 2 };
 
 struct child_msr_direct {

@@ -110,10 +110,31 @@ static bool write_reference_tsc(struct vp *vp, uint64_t value)
 	return true;
 }
 
+/*
+ * SIMP and SIEFP begin empty wherever the child puts them: stale words would be a slot that is taken for ever, or flags that
+ * nobody signalled. Not when the root restores the register: the page is then the child's own from before.
+ */
+static bool write_synic_page(struct vp *vp, uint32_t msr, uint64_t value)
+{
+	uint64_t old;
+	void *page;
+
+	synic_read(&vp->child.synic, msr, &old);
+	if (vp->output && value & ENABLE && (value ^ old) & (~0xfffull | ENABLE)) {
+		page = partition_page(vp->partition, value & ~0xfffull);
+		if (page)
+			memset(page, 0, PAGE_SIZE);
+	}
+	return synic_write(&vp->child.synic, msr, value);
+}
+
 static bool write_assist_page(struct vp *vp, uint64_t value)
 {
 	struct hv_vp_assist_page *page;
 
+	/* An EOI that the child has left in the old page is not to be lost with it. */
+	if (vp->child.eoi_assist)
+		child_pending_vector(vp);
 	vp->child.assist_page = value;
 	vp->child.eoi_assist = false;
 	if (value & ENABLE) {
@@ -206,9 +227,10 @@ bool synthetic_wrmsr(struct vp *vp, uint32_t msr, uint64_t value, enum vp_run_re
 		return true;
 	case HV_X64_MSR_SVERSION:
 		return false;
-	case HV_X64_MSR_SCONTROL:
 	case HV_X64_MSR_SIEFP:
 	case HV_X64_MSR_SIMP:
+		return write_synic_page(vp, msr, value);
+	case HV_X64_MSR_SCONTROL:
 	case HV_X64_MSR_SINT0 ... HV_X64_MSR_SINT15:
 		return synic_write(&vp->child.synic, msr, value);
 	case HV_X64_MSR_STIMER0_CONFIG ... HV_X64_MSR_STIMER3_COUNT:
