@@ -81,14 +81,26 @@ static void device_close(void *device, struct vmbus_channel *channel)
 
 static const struct vmbus_channel_ops device_ops = { .open = device_open, .signal = device_signal, .close = device_close };
 
+void fuzz_partition_toggle(struct fuzz_partition *p, unsigned device)
+{
+	struct vmbus_offer offer = { .type = VMBUS_CLASS_SCSI, .instance.bytes = { (uint8_t)device } };
+
+	if (p->channels[device]) {
+		vmbus_server_rescind(p->channels[device]);
+		p->channels[device] = NULL;
+	} else {
+		p->channels[device] = vmbus_server_offer(p->server, &offer, &device_ops, NULL);
+	}
+}
+
 static void start(struct fuzz_partition *p)
 {
-	struct vmbus_offer offer = { .type = VMBUS_CLASS_SCSI };
-
 	p->server = vmbus_server_create(p->state, &p->map, 2, &ops, p);
 	assert(p->server);
-	for (offer.instance.bytes[0] = 1; offer.instance.bytes[0] <= 2; offer.instance.bytes[0]++)
-		vmbus_server_offer(p->server, &offer, &device_ops, NULL);
+	for (unsigned i = 0; i < 2; i++) {
+		p->channels[i] = NULL;
+		fuzz_partition_toggle(p, i);
+	}
 	vmbus_server_start(p->server);
 }
 

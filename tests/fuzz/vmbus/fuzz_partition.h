@@ -14,6 +14,7 @@
 struct fuzz_partition {
 	struct vmbus_state *state;
 	struct vmbus_server *server;
+	struct vmbus_channel *channels[2];
 	struct guest_map map;
 	uint8_t *memory[2];
 	bool slot_taken;
@@ -25,6 +26,8 @@ struct fuzz_partition *fuzz_partition_start(void);
 /** The worker dies and a successor takes over. */
 void fuzz_partition_succeed(struct fuzz_partition *p);
 void fuzz_partition_post(struct fuzz_partition *p, const void *message, size_t size);
+/** Takes a device back, or offers it again. */
+void fuzz_partition_toggle(struct fuzz_partition *p, unsigned device);
 /** Connected with 5.3, offers requested. */
 void fuzz_partition_connect(struct fuzz_partition *p);
 

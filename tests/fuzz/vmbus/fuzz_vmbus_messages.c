@@ -39,10 +39,23 @@ static void post_rings(struct fuzz_partition *p, struct input *in)
 	};
 
 	m.header.relid = 1 + (input_u8(in) & 1);
-	m.header.gpadl = input_u8(in);
+	m.header.gpadl = input_u8(in) & 3;
 	for (unsigned i = 0; i < 8; i++)
 		m.pfns[i * 8] = (uint8_t)(input_u8(in) % (FUZZ_PAGES + 1));
 	fuzz_partition_post(p, &m, 20 + 8 + 64);
+}
+
+static void post_open(struct fuzz_partition *p, struct input *in)
+{
+	struct vmbus_open_message m = { .header.type = VMBUS_MSG_OPEN };
+	uint8_t what = input_u8(in);
+
+	m.relid = 1 + (what & 3);
+	m.gpadl = what >> 2 & 3;
+	m.downstream_page = what >> 4 & 7;
+	m.target_vp = what >> 7;
+	m.user[0] = input_u8(in);
+	fuzz_partition_post(p, &m, sizeof m);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -80,6 +93,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		case 7:
 		case 8:
 			post_rings(p, &in);
+			break;
+		case 9:
+		case 10:
+			post_open(p, &in);
+			break;
+		case 11:
+			fuzz_partition_toggle(p, what >> 7);
 			break;
 		default:
 			post_any(p, &in);
