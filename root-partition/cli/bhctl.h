@@ -13,7 +13,7 @@ struct arguments {
 	const char *socket;
 	int count;                   /* positional */
 	char **words;
-	bool active, json, follow, wait, force, paused, reboot, no_input;
+	bool all, active, json, follow, wait, force, paused, reboot, no_input;
 	bool has_timeout, has_since;
 	uint64_t timeout_s, since;
 	sd_bus *bus;                 /* opened for commands that need the daemon */

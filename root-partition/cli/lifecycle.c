@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The verbs that change a partition's state, one name after the other; each answer says which way it went and how long it took. */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include "root-partition/cli/bhctl.h"
@@ -97,25 +100,92 @@ int command_start(struct arguments *args)
 	return worst;
 }
 
-int command_shutdown(struct arguments *args)
+static int shut_down_one(struct arguments *args, const char *name)
 {
 	uint64_t timeout_ms = (args->has_timeout ? args->timeout_s : SHUTDOWN_S) * 1000;
-	int worst = EXIT_OK;
+	sd_bus_message *reply = NULL;
+	double start = now();
+	int rc = client_call(args, name, args->reboot ? "waiting for the guest to reboot" : "waiting for the guest to power off", &reply,
+			     "Shutdown", "stbb", name, timeout_ms, (int)args->force, (int)args->reboot);
 
-	for (int i = 0; i < args->count; i++) {
-		const char *name = args->words[i];
-		sd_bus_message *reply = NULL;
-		double start = now();
-		int rc = client_call(args, name, args->reboot ? "waiting for the guest to reboot" : "waiting for the guest to power off", &reply,
-				     "Shutdown", "stbb", name, timeout_ms, (int)args->force, (int)args->reboot);
+	if (!rc)
+		report(name, reply, NULL, start);
+	sd_bus_message_unref(reply);
+	return rc;
+}
 
-		if (!rc)
-			report(name, reply, NULL, start);
-		else
-			worst = rc;
-		sd_bus_message_unref(reply);
+/* Guests take their time: each is waited for by a process and a connection of its own, all at once. */
+static int shut_down_together(struct arguments *args, int count, char **names)
+{
+	int worst = EXIT_OK, status;
+
+	fflush(stdout);
+	for (int i = 0; i < count; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0) {
+			complain(names[i], "%s", strerror(errno));
+			worst = EXIT_REFUSED;
+		} else if (!pid) {
+			int rc = client_open(args);
+
+			if (!rc)
+				rc = shut_down_one(args, names[i]);
+			fflush(stdout);
+			_exit(rc);
+		}
 	}
+	while (wait(&status) > 0)
+		if (status)
+			worst = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_REFUSED;
 	return worst;
+}
+
+/* The names of those that run. */
+static int running_names(struct arguments *args, char ***ret, int *ret_count)
+{
+	sd_bus_message *reply = NULL;
+	char **names = NULL;
+	struct value *list;
+	int count = 0, rc = client_call(args, NULL, "listing", &reply, "ListPartitions", "");
+
+	if (rc)
+		return rc;
+	list = value_read(reply);
+	sd_bus_message_unref(reply);
+	for (const struct value *p = list ? list->first : NULL; p; p = p->next) {
+		if (strcmp(value_text(p, "state"), "running"))
+			continue;
+		names = reallocarray(names, (size_t)count + 1, sizeof *names);
+		if (!names || !(names[count++] = strdup(value_text(p, "name"))))
+			abort();
+	}
+	value_free(list);
+	*ret = names;
+	*ret_count = count;
+	return EXIT_OK;
+}
+
+int command_shutdown(struct arguments *args)
+{
+	char **names = args->words;
+	int count = args->count, rc;
+
+	if (args->all != !count) {
+		complain(NULL, "shutdown: give either names or --all");
+		return EXIT_USAGE;
+	}
+	if (args->all) {
+		rc = running_names(args, &names, &count);
+		if (rc)
+			return rc;
+	}
+	rc = count == 1 ? shut_down_one(args, names[0]) : shut_down_together(args, count, names);
+	for (int i = 0; args->all && i < count; i++)
+		free(names[i]);
+	if (args->all)
+		free(names);
+	return rc;
 }
 
 static int simple(struct arguments *args, const char *member, const char *doing)

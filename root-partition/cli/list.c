@@ -38,7 +38,7 @@ int command_list(struct arguments *args)
 	list = take_reply(reply);
 	if (!list)
 		return EXIT_REFUSED;
-	for (at = &list->first; args->active && *at;) {
+	for (at = &list->first; args->active && !args->all && *at;) {
 		struct value *off = *at;
 
 		if (value_count(off, "pid")) {

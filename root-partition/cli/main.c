@@ -29,10 +29,10 @@ static const struct command {
 	{ "dump-xml", command_dump_xml, 0, 1, 1, false, "NAME", "Print a stored definition, byte for byte." },
 	{ "start", command_start, PAUSED | WAIT | TIMEOUT, 1, -1, false, "NAME... [--paused] [--wait] [--timeout SECONDS]",
 	  "Start, and answer when the guest runs. With --wait, when its integration components are ready." },
-	{ "shutdown", command_shutdown, FORCE | REBOOT | TIMEOUT, 1, -1, false, "NAME... [--timeout SECONDS] [--force] [--reboot]",
+	{ "shutdown", command_shutdown, ALL | FORCE | REBOOT | TIMEOUT, 0, -1, false, "{NAME... | --all} [--timeout SECONDS] [--force] [--reboot]",
 	  "Ask the guest to power off, through its shutdown component, and wait until it has (120 s unless told). Fails at once\n"
 	  "when the component is not ready. With --force it is turned off instead, then or after the time. With --reboot it is\n"
-	  "asked to reboot." },
+	  "asked to reboot. Several are asked at once; --all means every one that runs." },
 	{ "turn-off", command_turn_off, 0, 1, -1, false, "NAME...", "Stop hard, as pulling the plug does." },
 	{ "pause", command_pause, 0, 1, -1, false, "NAME...", "Stop the virtual processors." },
 	{ "resume", command_resume, 0, 1, -1, false, "NAME...", "Let the virtual processors go on." },
@@ -92,7 +92,7 @@ static bool read_number(const char *option, const char *text, uint64_t max, uint
 static bool set_option(struct arguments *args, int option)
 {
 	switch (option) {
-	case ALL: args->active = false; return true;
+	case ALL: args->all = true; return true;
 	case ACTIVE: args->active = true; return true;
 	case JSON: args->json = true; return true;
 	case FOLLOW: args->follow = true; return true;

@@ -7,6 +7,8 @@
  *   no-ic        integration components never ready    deaf         ignores WORKER_SHUTDOWN's effect: the guest never powers off
  *   stubborn     does not answer WORKER_TURN_OFF       triple       a triple fault 100 ms after the start
  *   die=N        kills itself by signal N after 100 ms
+ *
+ * Its console greets and echoes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +26,7 @@
 
 static struct worker_config config;
 static struct worker_status status = { .header = { .type = WORKER_STATUS, .size = sizeof status }, .state = WORKER_STATE_STARTING };
-static int client = -1;
+static int client = -1, viewer = -1;
 
 static bool has(const char *word)
 {
@@ -136,12 +138,23 @@ static void on_request(const struct worker_message *request)
 
 static void serve(int milliseconds)
 {
-	struct pollfd polls[2] = { { .fd = client < 0 ? 3 : -1, .events = POLLIN }, { .fd = client, .events = POLLIN } };
+	struct pollfd polls[4] = { { .fd = client < 0 ? 3 : -1, .events = POLLIN }, { .fd = client, .events = POLLIN },
+				   { .fd = viewer < 0 ? config.console_fd : -1, .events = POLLIN }, { .fd = viewer, .events = POLLIN } };
 	char packet[512];
 	ssize_t n;
 
-	if (poll(polls, 2, milliseconds) <= 0)
+	if (poll(polls, 4, milliseconds) <= 0)
 		return;
+	if (polls[2].revents) {
+		viewer = accept4(config.console_fd, NULL, NULL, SOCK_CLOEXEC);
+		dprintf(viewer, "console of %s: ", config.name);
+	} else if (polls[3].revents) {
+		n = read(viewer, packet, sizeof packet);
+		if (n <= 0 || write(viewer, packet, (size_t)n) != n) {
+			close(viewer);
+			viewer = -1;
+		}
+	}
 	if (polls[0].revents) {
 		client = accept4(3, NULL, NULL, SOCK_CLOEXEC);
 		send_packet(&status, sizeof status);

@@ -4,6 +4,7 @@
 # BULKHEADD, BHCTL and WORKER name the programs; LAUNCHER goes before the daemon.
 
 dir=$(mktemp -d /tmp/bulkhead-daemon-XXXXXX)
+chmod 755 "$dir"
 daemon_pid=
 BULKHEAD_SOCKET=$dir/run/bulkhead.sock
 export BULKHEAD_SOCKET

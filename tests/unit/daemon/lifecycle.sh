@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
+# shellcheck source=tests/unit/daemon/functions.sh
 # A partition's life as bhctl sees it: every verb, every refusal, and which way a stop went.
 . "${0%/*}/functions.sh"
 daemon_start
@@ -110,6 +111,42 @@ expect "on" "$BHCTL" autostart a on
 expect "stored" grep -q '<autostart>yes</autostart>' "$dir/definitions/a.xml"
 expect "off" "$BHCTL" autostart a off
 expect "stored" grep -q '<autostart>no</autostart>' "$dir/definitions/a.xml"
+
+# the console, as a script uses it
+expect "started" "$BHCTL" start a
+expect "what is sent comes back" sh -c "printf 'ping\\n' | '$BHCTL' console a --timeout 1 | grep -q 'console of a.*ping'"
+expect "nothing is sent" sh -c "printf 'ping\\n' | '$BHCTL' console a --no-input --timeout 1 | grep -qx 'console of a: '"
+"$BHCTL" console a </dev/null >"$dir/console" 2>&1 &
+viewer=$!
+sleep 0.3
+expect "off" "$BHCTL" turn-off a
+expect "the console closes with the partition" wait "$viewer"
+refuse 1 "is not running; it has no console now" "$BHCTL" console a
+
+# all at once, and what takes long says so
+expect "started" "$BHCTL" start a deaf noic
+"$BHCTL" shutdown --all --timeout 4 >"$dir/all" 2>&1
+expect "one ends, one does not, one cannot" [ "$(grep -cE '^a: shut down by|deaf: the guest was asked 4 s ago|noic: the guest.s shutdown comp' "$dir/all")" = 3 ]
+expect "it was at work" grep -q 'deaf: waiting for the guest to power off, 2 s' "$dir/all"
+expect "forced" "$BHCTL" shutdown --all --force --timeout 1
+expect "none runs" [ "$("$BHCTL" list --active | wc -l)" = 1 ]
+refuse 2 "either names or --all" "$BHCTL" shutdown
+
+# who is neither root nor of the group may look
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	other="setpriv --reuid 65534 --regid 65534 --clear-groups"
+	cp "$BHCTL" "$dir/bhctl"
+	# shellcheck disable=SC2086
+	expect "list" $other "$dir/bhctl" list
+	# shellcheck disable=SC2086
+	expect "show" $other "$dir/bhctl" show a
+	for verb in start turn-off undefine dump-xml console; do
+		# shellcheck disable=SC2086
+		refuse 1 "^bhctl: a: permission denied" $other "$dir/bhctl" "$verb" a
+	done
+	# shellcheck disable=SC2086
+	refuse 1 "permission denied" $other "$dir/bhctl" define "$dir/a.xml"
+fi
 
 expect "undefined" "$BHCTL" undefine twin
 expect "its file is gone" [ ! -e "$dir/definitions/twin.xml" ]

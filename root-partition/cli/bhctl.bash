@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+# Completion of bhctl's commands, options, partitions and definition files.
+
+_bhctl_names() {
+	bhctl list 2>/dev/null | awk -v states="$1" 'NR > 1 && (states == "" || index(states, " " $2 " ")) { print $1 }'
+}
+
+_bhctl() {
+	local word=${COMP_WORDS[COMP_CWORD]} command='' i candidates=''
+	local commands='list show define undefine check dump-xml start shutdown turn-off pause resume reset autostart console events host'
+
+	COMPREPLY=()
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		--socket | --timeout | --since) ((i++)) ;;
+		-*) ;;
+		*)
+			command=${COMP_WORDS[i]}
+			break
+			;;
+		esac
+	done
+	case ${COMP_WORDS[COMP_CWORD - 1]} in
+	--socket)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
+		;;
+	--timeout | --since) return ;;
+	esac
+	if [[ $word == -* ]]; then
+		candidates=--help
+		case $command in
+		'') candidates+=' --socket --version' ;;
+		list) candidates+=' --all --active --json' ;;
+		show | host) candidates+=' --json' ;;
+		start) candidates+=' --paused --wait --timeout' ;;
+		shutdown) candidates+=' --all --force --reboot --timeout' ;;
+		console) candidates+=' --no-input --timeout' ;;
+		events) candidates+=' --follow --since --json' ;;
+		esac
+	else
+		case $command in
+		'') candidates=$commands ;;
+		define | check)
+			compopt -o filenames 2>/dev/null
+			mapfile -t COMPREPLY < <(compgen -f -X '!*.xml' -- "$word"; compgen -d -- "$word")
+			return
+			;;
+		start) candidates=$(_bhctl_names ' off failed restarting ') ;;
+		shutdown | pause) candidates=$(_bhctl_names ' running ') ;;
+		resume) candidates=$(_bhctl_names ' paused ') ;;
+		turn-off | reset | console) candidates=$(_bhctl_names ' starting running paused stopping restarting ') ;;
+		undefine) candidates=$(_bhctl_names ' off failed ') ;;
+		autostart)
+			candidates=$(_bhctl_names '')
+			((COMP_CWORD > i + 1)) && candidates='on off'
+			;;
+		show | dump-xml) candidates=$(_bhctl_names '') ;;
+		esac
+	fi
+	mapfile -t COMPREPLY < <(compgen -W "$candidates" -- "$word")
+}
+
+complete -F _bhctl bhctl
