@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=sh
+# The guest programs as children: each alone, then two at once.
+. /lab/functions.sh
+worker=/usr/libexec/bulkhead/bulkhead-worker
+
+# guest NAME CPUS MORE...: a child that runs program NAME; what it prints goes to /run/out/NAME.log.
+guest() {
+	guest_name=$1
+	guest_cpus=$2
+	shift 2
+	timeout 60 "$worker" --standalone --kernel /lab/conformance.elf --memory 64MiB --cpus "$guest_cpus" \
+		--append "test=$guest_name $*" >"/run/out/$guest_name.log" 2>"/run/out/$guest_name.worker" </dev/null
+	guest_code=$?
+	cat "/run/out/$guest_name.log" "/run/out/$guest_name.worker"
+	return $guest_code
+}
+
+# passes NAME CPUS MORE...: its own verdict is success.
+passes() {
+	guest "$@"
+	grep -q "^GUEST-RESULT $1 success" "/run/out/$1.log" || fail "guest program $1"
+}
+
+step launch "the hypervisor"
+run modprobe bulkhead
+
+for name in hello cpuidloop msr hypercall timer synic; do
+	step $name "one VP"
+	passes $name 1
+done
+for name in smp fpu; do
+	step $name "two VPs"
+	passes $name 2
+done
+
+step pair "two children at once keep their own floating point state"
+guest fpu 2 seed=1 rounds=2000 >/dev/null &
+one=$!
+timeout 60 "$worker" --standalone --kernel /lab/conformance.elf --memory 64MiB --cpus 2 --name other \
+	--append "test=fpu seed=2 rounds=2000" >/run/out/fpu2.log 2>/dev/null </dev/null
+wait $one
+grep -q "GUEST-RESULT fpu success" /run/out/fpu.log || fail "the first"
+grep -q "GUEST-RESULT fpu success" /run/out/fpu2.log || fail "the second"
+expect "the kernel has nothing to complain of" kernel_sound
+step unload "the hypervisor goes"
+run rmmod bulkhead
+done_all
