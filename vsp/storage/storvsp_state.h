@@ -28,7 +28,7 @@ struct storvsp_request_state {
 	uint64_t transaction_id;
 	uint16_t channel;         /* subchannel index, 0 = primary */
 	uint16_t segment_count;
-	uint32_t reserved;
+	uint32_t wants_answer;
 	uint8_t  packet[64];      /* struct storvsp_packet as the guest sent it */
 	struct storvsp_segment segments[STORVSP_MAX_SEGMENTS];
 };
