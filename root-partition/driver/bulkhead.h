@@ -88,6 +88,7 @@ struct bh_partition {
 	struct list_head irqfds;
 	u32 irqfd_count;
 	struct user_struct *user;       /* charged for pinned pages; NULL: the creator may pin what it likes */
+	const struct cred *creator;     /* holds user: its own put function is exported by some kernels only */
 	atomic64_t pinned;              /* pages */
 	atomic64_t deposited;           /* pages */
 };

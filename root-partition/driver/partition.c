@@ -8,7 +8,6 @@
 #include <linux/file.h>
 #include <linux/module.h>
 #include <linux/nospec.h>
-#include <linux/sched/user.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -54,8 +53,7 @@ static void partition_free(struct bh_partition *p)
 	for (i = 0; i < HV_MAX_VPS; i++)
 		if (p->vp[i])
 			bh_vp_release(p->vp[i]);
-	if (p->user)
-		free_uid(p->user);
+	put_cred(p->creator);
 	xa_destroy(&p->signalfds);
 	mutex_destroy(&p->lock);
 	kfree(p);
@@ -229,7 +227,8 @@ long bh_partition_create(unsigned long arg)
 	INIT_LIST_HEAD(&p->irqfds);
 	xa_init(&p->signalfds);
 	/* A creator that may lock any amount of memory hands that down with the partition's descriptor. */
-	p->user = capable(CAP_IPC_LOCK) ? NULL : get_uid(current_user());
+	p->creator = get_current_cred();
+	p->user = capable(CAP_IPC_LOCK) ? NULL : p->creator->user;
 	rc = partition_create_hv(p, &args);
 	if (rc)
 		goto free;
