@@ -140,6 +140,20 @@ int mshv_partition_post_message(const struct mshv_partition *pt, uint32_t vp_ind
 	return root_hvcall(pt->fd, &call);
 }
 
+int mshv_partition_get_property(const struct mshv_partition *pt, uint32_t code, uint64_t *ret)
+{
+	struct hv_input_partition_property in = { .property_code = code };
+	struct mshv_root_hvcall call = {
+		.code = HVCALL_GET_PARTITION_PROPERTY,
+		.in_sz = offsetof(struct hv_input_partition_property, value),
+		.out_sz = sizeof *ret,
+		.in_ptr = (uintptr_t)&in,
+		.out_ptr = (uintptr_t)ret,
+	};
+
+	return root_hvcall(pt->fd, &call);
+}
+
 int mshv_partition_assert_interrupt(const struct mshv_partition *pt, uint32_t type, uint32_t flags, uint64_t dest,
 				    uint32_t vector)
 {

@@ -48,6 +48,8 @@ int mshv_partition_info(const struct mshv_partition *pt, struct bulkhead_partiti
 /** Writes a message into a VP's slot. -EAGAIN: the slot is taken; a run will end with HVMSG_BULKHEAD_EOM when it is free. */
 int mshv_partition_post_message(const struct mshv_partition *pt, uint32_t vp_index, uint8_t sint, uint32_t type,
 				const void *payload, size_t size);
+/** HV_PARTITION_PROPERTY_*. */
+int mshv_partition_get_property(const struct mshv_partition *pt, uint32_t code, uint64_t *ret);
 /** Asserts a vector as an MSI or an IOAPIC pin would. type and flags: HV_INTERRUPT_*. */
 int mshv_partition_assert_interrupt(const struct mshv_partition *pt, uint32_t type, uint32_t flags, uint64_t dest,
 				    uint32_t vector);

@@ -6,20 +6,35 @@
 #include <poll.h>
 #include <string.h>
 
-#define TAG_SOURCE 1u                /* user_data: address of a source, plus this */
-#define UV_POLL    3u                /* the backend descriptor is readable */
+/*
+ * user_data: 0 is nobody's. Bit 0 set: ours, the address of a source or one of the small numbers below. Else a client's pointer
+ * with the client's index in the top byte, which no user address has.
+ */
+#define TAG_OURS    1ull
+#define UV_POLL     (2ull | TAG_OURS)
+#define UV_TIMEOUT  (4ull | TAG_OURS)
+#define INDEX_SHIFT 56
+#define ADDRESS_MASK ((1ull << INDEX_SHIFT) - 2)
 
-int host_loop_init(struct host_loop *l, uv_loop_t *uv, void (*complete)(void *context, void *user_data, int32_t result),
-		   void (*round_end)(void *context), void *context)
+int host_loop_init(struct host_loop *l, uv_loop_t *uv)
 {
+	struct io_uring_params params = { .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE,
+					  .cq_entries = 8 * HOST_LOOP_ENTRIES };
 	int rc;
 
-	*l = (struct host_loop){ .uv = uv, .complete = complete, .round_end = round_end, .context = context, .uv_due = true };
+	*l = (struct host_loop){ .uv = uv, .uv_due = true };
 	/* One thread submits and waits: the kernel need not interrupt it to complete. Older kernels do without. */
-	rc = io_uring_queue_init(HOST_LOOP_ENTRIES, &l->ring, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
-	if (rc == -EINVAL)
-		rc = io_uring_queue_init(HOST_LOOP_ENTRIES, &l->ring, 0);
-	return rc;
+	rc = io_uring_queue_init_params(HOST_LOOP_ENTRIES, &l->ring, &params);
+	if (rc == -EINVAL) {
+		params = (struct io_uring_params){ .flags = IORING_SETUP_CQSIZE, .cq_entries = 8 * HOST_LOOP_ENTRIES };
+		rc = io_uring_queue_init_params(HOST_LOOP_ENTRIES, &l->ring, &params);
+	}
+	if (rc < 0)
+		return rc;
+	/* Both only save work at every request. */
+	l->registered_files = io_uring_register_files_sparse(&l->ring, HOST_LOOP_FILES) == 0;
+	io_uring_register_ring_fd(&l->ring);
+	return 0;
 }
 
 void host_loop_close(struct host_loop *l)
@@ -27,7 +42,7 @@ void host_loop_close(struct host_loop *l)
 	io_uring_queue_exit(&l->ring);
 }
 
-static struct io_uring_sqe *get_sqe(struct host_loop *l)
+struct io_uring_sqe *host_loop_get_sqe(struct host_loop *l)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&l->ring);
 
@@ -38,34 +53,67 @@ static struct io_uring_sqe *get_sqe(struct host_loop *l)
 	return sqe;
 }
 
+void host_loop_set_owner(struct io_uring_sqe *sqe, const struct host_client *client, void *user_data)
+{
+	io_uring_sqe_set_data64(sqe, (uintptr_t)user_data | (uint64_t)client->index << INDEX_SHIFT);
+}
+
+int host_loop_register_file(struct host_loop *l, int fd)
+{
+	if (!l->registered_files || l->files == (int)HOST_LOOP_FILES ||
+	    io_uring_register_files_update(&l->ring, (unsigned int)l->files, &fd, 1) < 0)
+		return -1;
+	return l->files++;
+}
+
+int host_loop_add_client(struct host_loop *l, struct host_client *client)
+{
+	unsigned int i;
+
+	for (i = 0; i < HOST_LOOP_CLIENTS; i++) {
+		if (l->client[i] != NULL)
+			continue;
+		client->loop = l;
+		client->index = i;
+		client->due = false;
+		l->client[i] = client;
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+void host_loop_remove_client(struct host_client *client)
+{
+	client->loop->client[client->index] = NULL;
+}
+
+void host_loop_again(struct host_client *client)
+{
+	client->due = true;
+	client->loop->again = true;
+}
+
 static void enqueue(struct host_source *s)
 {
 	if (s->queued)
 		return;
 	s->queued = true;
-	s->next = s->loop->to_arm;
-	s->loop->to_arm = s;
+	s->next = s->loop->due;
+	s->loop->due = s;
 }
 
 void host_loop_add(struct host_loop *l, struct host_source *s, int fd)
 {
 	s->loop = l;
 	s->fd = fd;
-	s->armed = s->removing = s->queued = false;
+	s->armed = s->queued = s->fired = s->removing = false;
 	enqueue(s);
 }
 
 void host_loop_remove(struct host_source *s)
 {
-	if (s->removing)
-		return;
 	s->removing = true;
 	enqueue(s);
-}
-
-void host_loop_uv_changed(struct host_loop *l)
-{
-	l->uv_due = true;
 }
 
 void host_loop_stop(struct host_loop *l)
@@ -73,37 +121,108 @@ void host_loop_stop(struct host_loop *l)
 	l->stopped = true;
 }
 
-/** Arms what is to be armed and cancels what is to be removed. Sources for which the ring has no room stay in the list. */
+/** Asks the kernel for the next signal, or to forget about it. False: no room in the ring now. */
+static bool arm_source(struct host_source *s)
+{
+	struct io_uring_sqe *sqe = host_loop_get_sqe(s->loop);
+
+	if (sqe == NULL)
+		return false;
+	if (s->removing) {
+		io_uring_prep_cancel64(sqe, (uintptr_t)s | TAG_OURS, 0);
+		io_uring_sqe_set_data64(sqe, 0);
+	} else {
+		io_uring_prep_read(sqe, s->fd, &s->value, sizeof s->value, 0);
+		io_uring_sqe_set_data64(sqe, (uintptr_t)s | TAG_OURS);
+		s->armed = true;
+	}
+	return true;
+}
+
+static struct host_source *take_due(struct host_loop *l)
+{
+	struct host_source *list = l->due;
+
+	l->due = NULL;
+	return list;
+}
+
+/** Calls the sources that were signalled. All end up in the list again: to be armed, removed, or called once more. */
+static void call_sources(struct host_loop *l)
+{
+	struct host_source *s, *next;
+
+	for (s = take_due(l); s != NULL; s = next) {
+		next = s->next;
+		s->queued = false;
+		/* ready may remove this source and any other. */
+		if (s->fired && !s->removing)
+			s->fired = s->ready(s);
+		enqueue(s);
+	}
+}
+
+/** Arms or lets go of what waits for that. */
 static void arm_sources(struct host_loop *l)
 {
-	struct io_uring_sqe *sqe;
+	struct host_source *s, *next;
 
-	while (l->to_arm != NULL) {
-		struct host_source *s = l->to_arm;
-
+	for (s = take_due(l); s != NULL; s = next) {
+		next = s->next;
+		s->queued = false;
 		if (s->removing && !s->armed) {
-			l->to_arm = s->next;
-			s->queued = false;
 			if (s->removed != NULL)
 				s->removed(s);
-			continue;
+		} else if ((s->fired && !s->removing) || ((s->removing || !s->armed) && !arm_source(s))) {
+			enqueue(s);
+			l->again = true;
 		}
-		if (s->removing || !s->armed) {
-			sqe = get_sqe(l);
-			if (sqe == NULL)
-				return;
-			if (s->removing) {
-				io_uring_prep_cancel64(sqe, (uintptr_t)s | TAG_SOURCE, 0);
-				io_uring_sqe_set_data64(sqe, 0);
-			} else {
-				io_uring_prep_read(sqe, s->fd, &s->value, sizeof s->value, 0);
-				io_uring_sqe_set_data64(sqe, (uintptr_t)s | TAG_SOURCE);
-				s->armed = true;
-			}
-		}
-		l->to_arm = s->next;
-		s->queued = false;
 	}
+}
+
+static void dispatch(struct host_loop *l, uint64_t user_data, int32_t result)
+{
+	struct host_source *s;
+	struct host_client *client;
+
+	if (user_data == UV_POLL) {
+		l->uv_armed = false;
+		l->uv_due = true;
+	} else if (user_data == UV_TIMEOUT) {
+		l->timeout_at = 0;
+		l->uv_due = true;
+	} else if (user_data & TAG_OURS) {
+		s = (struct host_source *)(uintptr_t)(user_data & ~TAG_OURS);
+		s->armed = false;
+		s->fired = result == (int32_t)sizeof s->value;
+		/* An error other than an interruption would only come again: such a source stays silent. */
+		if (s->removing || result >= 0 || result == -EINTR || result == -EAGAIN)
+			enqueue(s);
+	} else if (user_data != 0) {
+		client = l->client[user_data >> INDEX_SHIFT];
+		client->due = true;
+		client->completed(client, (void *)(uintptr_t)(user_data & ADDRESS_MASK), result);
+	}
+}
+
+static void gather(struct host_loop *l)
+{
+	struct io_uring_cqe *cqe;
+	unsigned int head, count = 0;
+
+	io_uring_for_each_cqe(&l->ring, head, cqe)
+	{
+		dispatch(l, cqe->user_data, cqe->res);
+		count++;
+	}
+	io_uring_cq_advance(&l->ring, count);
+}
+
+void host_loop_wait_completion(struct host_loop *l)
+{
+	io_uring_submit_and_wait(&l->ring, 1);
+	gather(l);
+	l->again = true;
 }
 
 static void arm_uv(struct host_loop *l)
@@ -112,7 +231,7 @@ static void arm_uv(struct host_loop *l)
 
 	if (l->uv_armed)
 		return;
-	sqe = get_sqe(l);
+	sqe = host_loop_get_sqe(l);
 	if (sqe == NULL)
 		return;
 	io_uring_prep_poll_add(sqe, uv_backend_fd(l->uv), POLLIN);
@@ -120,61 +239,53 @@ static void arm_uv(struct host_loop *l)
 	l->uv_armed = true;
 }
 
-static void source_done(struct host_source *s, int32_t result)
+/**
+ * One timeout stays armed over many rounds, so that waiting costs no timer. It may fire early, for a libuv timer that was stopped:
+ * that is harmless.
+ */
+static void arm_timeout(struct host_loop *l)
 {
-	s->armed = false;
-	if (!s->removing && result == (int32_t)sizeof s->value)
-		s->ready(s);
-	/* To be armed again, or to be reported as removed: even after an error, of which only -ECANCELED is expected. */
-	if (s->removing || result >= 0 || result == -EINTR || result == -EAGAIN)
-		enqueue(s);
-}
+	int timeout = uv_backend_timeout(l->uv);
+	uint64_t at = uv_now(l->uv) + (uint64_t)timeout;
+	struct io_uring_sqe *sqe;
 
-static void dispatch(struct host_loop *l, uint64_t user_data, int32_t result)
-{
-	if (user_data == UV_POLL) {
-		l->uv_armed = false;
-		l->uv_due = true;
-	} else if (user_data & TAG_SOURCE) {
-		source_done((struct host_source *)(uintptr_t)(user_data & ~(uint64_t)TAG_SOURCE), result);
-	} else if (user_data != 0) {
-		l->complete(l->context, (void *)(uintptr_t)user_data, result);
+	if (timeout < 0 || (l->timeout_at != 0 && l->timeout_at <= at))
+		return;
+	if (timeout == 0) {
+		l->uv_due = l->again = true;
+		return;
 	}
-}
-
-static void take_completions(struct host_loop *l)
-{
-	struct io_uring_cqe *cqe;
-
-	while (io_uring_peek_cqe(&l->ring, &cqe) == 0) {
-		uint64_t user_data = cqe->user_data;
-		int32_t result = cqe->res;
-
-		io_uring_cqe_seen(&l->ring, cqe);
-		dispatch(l, user_data, result);
-	}
+	sqe = host_loop_get_sqe(l);
+	if (sqe == NULL)
+		return;
+	l->timeout = (struct __kernel_timespec){ .tv_sec = (int64_t)(at / 1000), .tv_nsec = (long long)(at % 1000) * 1000000 };
+	io_uring_prep_timeout(sqe, &l->timeout, 0, IORING_TIMEOUT_ABS);
+	io_uring_sqe_set_data64(sqe, UV_TIMEOUT);
+	l->timeout_at = at;
 }
 
 static void wait(struct host_loop *l)
 {
-	struct __kernel_timespec limit;
-	struct io_uring_cqe *cqe;
-	int timeout = uv_backend_timeout(l->uv);
 	int rc;
 
-	l->rounds++;
-	if (timeout < 0) {
-		rc = io_uring_submit_and_wait(&l->ring, 1);
-	} else {
-		limit.tv_sec = timeout / 1000;
-		limit.tv_nsec = timeout % 1000 * 1000000ll;
-		rc = io_uring_submit_and_wait_timeout(&l->ring, &cqe, 1, &limit, NULL);
-		if (rc == -ETIME || timeout == 0)
-			l->uv_due = true;
-	}
+	l->waits++;
+	rc = l->again ? io_uring_submit_and_get_events(&l->ring) : io_uring_submit_and_wait(&l->ring, 1);
+	l->again = false;
 	/* A signal: libuv has it in its pipe. */
 	if (rc == -EINTR)
 		l->uv_due = true;
+}
+
+static void process_clients(struct host_loop *l)
+{
+	unsigned int i;
+
+	for (i = 0; i < HOST_LOOP_CLIENTS; i++) {
+		if (l->client[i] == NULL || !l->client[i]->due)
+			continue;
+		l->client[i]->due = false;
+		l->client[i]->process(l->client[i]);
+	}
 }
 
 void host_loop_run(struct host_loop *l)
@@ -186,12 +297,12 @@ void host_loop_run(struct host_loop *l)
 			if (l->stopped)
 				break;
 		}
-		arm_uv(l);
 		arm_sources(l);
+		arm_uv(l);
+		arm_timeout(l);
 		wait(l);
-		uv_update_time(l->uv);
-		take_completions(l);
-		if (l->round_end != NULL)
-			l->round_end(l->context);
+		gather(l);
+		call_sources(l);
+		process_clients(l);
 	}
 }

@@ -3,8 +3,7 @@
  * The loop of a worker's main thread. Disk requests and guest signals go through one io_uring, so that a single system call
  * submits what is new and waits for what comes; the libuv loop with everything slower hangs in it by its backend descriptor.
  *
- * user_data of a request: 0 is nobody's; odd is a source of this file; even belongs to whoever submitted it (storage), and
- * goes to the handler given to host_loop_init.
+ * A round: libuv if it has something, one system call, then the sources that were signalled, then each client's completions.
  */
 #ifndef BULKHEAD_WORKER_HOST_LOOP_H
 #define BULKHEAD_WORKER_HOST_LOOP_H
@@ -15,43 +14,72 @@
 #include <uv.h>
 
 #define HOST_LOOP_ENTRIES 512u
+#define HOST_LOOP_CLIENTS 8u
+#define HOST_LOOP_FILES   64u
 
 struct host_loop;
 
-/** An eventfd that is read again and again. */
+/** An eventfd that is read again and again. Its memory must live until removed was called. */
 struct host_source {
-	void (*ready)(struct host_source *source);
-	void (*removed)(struct host_source *source); /* after host_loop_remove, when the kernel has let go */
+	/** It was signalled. True: call again in the next round, signalled or not. */
+	bool (*ready)(struct host_source *source);
+	void (*removed)(struct host_source *source); /* after host_loop_remove, when the kernel has let go; may be NULL */
 	struct host_loop *loop;
-	struct host_source *next;    /* in the list of those that are to be armed */
+	struct host_source *next;    /* in the list of those that have something due */
 	int fd;                      /* in blocking mode: the kernel waits, not we */
-	bool armed, queued, removing;
+	bool armed, queued, fired, removing;
 	uint64_t value;
+};
+
+/** Somebody with requests of his own in the ring. */
+struct host_client {
+	/** Takes one completion note; called while completions are gathered, so nothing may be started here. */
+	void (*completed)(struct host_client *client, void *user_data, int32_t result);
+	/** Once in a round in which something was completed, or after host_loop_again. */
+	void (*process)(struct host_client *client);
+	struct host_loop *loop;
+	unsigned int index;
+	bool due;
 };
 
 struct host_loop {
 	struct io_uring ring;
 	uv_loop_t *uv;
-	struct host_source *to_arm;
-	void (*complete)(void *context, void *user_data, int32_t result);
-	void (*round_end)(void *context); /* after each round of completions, before the next wait; may be NULL */
-	void *context;
-	bool uv_armed, uv_due, stopped;
-	uint64_t rounds;             /* system calls that waited: for measurements */
+	struct host_source *due;     /* to be armed, called or removed */
+	struct host_client *client[HOST_LOOP_CLIENTS];
+	struct __kernel_timespec timeout; /* read by the kernel when it is submitted */
+	uint64_t timeout_at;         /* ms, monotonic: when the armed timeout fires; 0: none is armed */
+	bool uv_armed, uv_due, again, stopped, registered_files;
+	int files;
+	uint64_t waits;              /* system calls that could wait: for measurements */
 };
 
-int host_loop_init(struct host_loop *loop, uv_loop_t *uv, void (*complete)(void *context, void *user_data, int32_t result),
-		   void (*round_end)(void *context), void *context);
+int host_loop_init(struct host_loop *loop, uv_loop_t *uv);
 /** Runs until host_loop_stop. */
 void host_loop_run(struct host_loop *loop);
 /** Ends host_loop_run after this round. Its thread only. */
 void host_loop_stop(struct host_loop *loop);
 void host_loop_close(struct host_loop *loop);
 
-/** Calls source->ready (set by the caller) each time its eventfd was signalled. Its memory must live until removed was called. */
+/** Calls source->ready (set by the caller) each time its eventfd was signalled. */
 void host_loop_add(struct host_loop *loop, struct host_source *source, int fd);
 void host_loop_remove(struct host_source *source);
-/** libuv handles were changed outside libuv's own callbacks: let libuv look at them before the next wait. */
-void host_loop_uv_changed(struct host_loop *loop);
+
+/** 0 or -ENOSPC. The caller has set the functions. */
+int host_loop_add_client(struct host_loop *loop, struct host_client *client);
+/** With none of its requests in flight. */
+void host_loop_remove_client(struct host_client *client);
+/**
+ * A request for the ring, submitted with the next system call; NULL: no room now. The caller prepares it, then gives it to
+ * host_loop_set_owner. user_data: any pointer to at least 2-aligned memory.
+ */
+struct io_uring_sqe *host_loop_get_sqe(struct host_loop *loop);
+void host_loop_set_owner(struct io_uring_sqe *sqe, const struct host_client *client, void *user_data);
+/** The file's number for IOSQE_FIXED_FILE, or -1: use the descriptor itself. */
+int host_loop_register_file(struct host_loop *loop, int fd);
+/** Submits and waits for at least one completion of anybody; sources that it finds signalled are called in the next round. */
+void host_loop_wait_completion(struct host_loop *loop);
+/** process is called in the next round, which does not wait. */
+void host_loop_again(struct host_client *client);
 
 #endif

@@ -16,7 +16,7 @@
 #include "log.h"
 #include "services.h"
 
-static void changed(struct machine *m)
+void machine_changed(struct machine *m)
 {
 	if (m->on_change != NULL)
 		m->on_change(m->context);
@@ -164,7 +164,7 @@ static void handle_crash_message(struct machine *m, const struct event *e)
 		if (text != NULL)
 			log_guest_text("guest: ", (const char *)text, p[4]);
 	}
-	changed(m);
+	machine_changed(m);
 }
 
 static void handle_event(struct machine *m, const struct event *e)
@@ -280,9 +280,11 @@ void machine_resume(struct machine *m)
 {
 	if (machine_over(m) || m->run_state == WORKER_STATE_RUNNING)
 		return;
+	if (m->run_state == WORKER_STATE_PAUSED)
+		services_resumed(m->services);
 	m->run_state = WORKER_STATE_RUNNING;
 	vp_set_open_gate(&m->vps);
-	changed(m);
+	machine_changed(m);
 }
 
 void machine_pause(struct machine *m)
@@ -291,7 +293,7 @@ void machine_pause(struct machine *m)
 		return;
 	vp_set_close_gate(&m->vps);
 	m->run_state = WORKER_STATE_PAUSED;
-	changed(m);
+	machine_changed(m);
 }
 
 void machine_reset(struct machine *m)
@@ -319,7 +321,7 @@ void machine_reset(struct machine *m)
 	}
 	if (was_running)
 		vp_set_open_gate(&m->vps);
-	changed(m);
+	machine_changed(m);
 }
 
 void machine_stop(struct machine *m, enum worker_stop_cause cause, const char *format, ...)
@@ -337,7 +339,7 @@ void machine_stop(struct machine *m, enum worker_stop_cause cause, const char *f
 	m->run_state = cause == WORKER_STOP_GUEST_OFF || cause == WORKER_STOP_TURNED_OFF ? WORKER_STATE_OFF : WORKER_STATE_CRASHED;
 	log_line("%s", m->reason);
 	console_flush(&m->console);
-	changed(m);
+	machine_changed(m);
 	host_loop_stop(m->host);
 }
 

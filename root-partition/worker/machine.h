@@ -56,6 +56,8 @@ void machine_reset(struct machine *machine);
 /** Ends the guest. run_state says how; VPs no longer run when this returns. */
 __attribute__((format(printf, 3, 4))) void machine_stop(struct machine *machine, enum worker_stop_cause cause,
 							 const char *format, ...);
+/** What machine_status reports has changed. */
+void machine_changed(struct machine *machine);
 bool machine_over(const struct machine *machine);
 
 void machine_status(const struct machine *machine, struct worker_status *ret);

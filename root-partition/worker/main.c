@@ -75,13 +75,6 @@ static int outcome(const struct machine *m)
 	return m->exit_code == 0 ? EXIT_OFF : EXIT_CODE;
 }
 
-static void disk_complete(void *context, void *user_data, int32_t result)
-{
-	(void)context;
-	(void)user_data;
-	(void)result;
-}
-
 static int run(struct worker *w)
 {
 	struct machine *m = &w->machine;
@@ -94,7 +87,7 @@ static int run(struct worker *w)
 	m->on_change = on_change;
 	m->context = w;
 	m->host = &w->host;
-	rc = host_loop_init(m->host, m->loop, disk_complete, NULL, w);
+	rc = host_loop_init(m->host, m->loop);
 	if (rc < 0) {
 		log_line("io_uring: %s", strerror(-rc));
 		return report_failed_start(w, rc);

@@ -9,10 +9,9 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "providers.h"
 #include "abi/bulkhead.h"
 #include "vmbus/server/server.h"
-
-_Static_assert(STATE_VMBUS_MAX >= VMBUS_STATE_BYTES, "the server's state fits its place in ours");
 
 #define MAX_CONNECTIONS VMBUS_MAX_CHANNELS
 #define MAX_DEFERRED 64u
@@ -22,7 +21,6 @@ struct connection {
 	struct host_source source;
 	struct services *services;
 	uint32_t id, relid;
-	bool more;                   /* the channel wants another turn in the next round of the loop */
 };
 
 struct services {
@@ -30,7 +28,8 @@ struct services {
 	struct vmbus_server *server;
 	struct guest_map map;
 	struct connection *connection[MAX_CONNECTIONS];
-	uv_idle_t idle;              /* active while some connection wants more */
+	struct providers providers;
+	uint32_t version_told;       /* what the daemon knows as the guest's VMBus version */
 	/* Messages that the server could not take yet, in order. */
 	struct bh_posted_message deferred[MAX_DEFERRED];
 	unsigned int deferred_count;
@@ -56,36 +55,11 @@ static void signal_event(void *context, uint32_t vp, uint16_t flag)
 		log_line("event %u to VP %u: %s", flag, vp, strerror(-rc));
 }
 
-static void more_turns(uv_idle_t *idle)
-{
-	struct services *s = idle->data;
-	bool any = false;
-	unsigned int i;
-
-	for (i = 0; i < MAX_CONNECTIONS; i++) {
-		struct connection *c = s->connection[i];
-
-		if (c == NULL || !c->more)
-			continue;
-		c->more = vmbus_server_signal(s->server, c->relid);
-		/* The call may have closed the connection. */
-		if (s->connection[i] != NULL)
-			any |= s->connection[i]->more;
-	}
-	if (!any)
-		uv_idle_stop(idle);
-}
-
-static void signalled(struct host_source *source)
+static bool signalled(struct host_source *source)
 {
 	struct connection *c = (struct connection *)source;
-	struct services *s = c->services;
 
-	c->more = vmbus_server_signal(s->server, c->relid);
-	if (c->more) {
-		uv_idle_start(&s->idle, more_turns);
-		host_loop_uv_changed(s->machine->host);
-	}
+	return vmbus_server_signal(c->services->server, c->relid);
 }
 
 static void connection_removed(struct host_source *source)
@@ -99,7 +73,6 @@ static void disconnect(struct services *s, unsigned int slot)
 	struct connection *c = s->connection[slot];
 
 	s->connection[slot] = NULL;
-	c->more = false;
 	mshv_partition_signalfd(&s->machine->partition, c->id, -1);
 	host_loop_remove(&c->source);
 }
@@ -155,6 +128,7 @@ int services_create(struct machine *m, struct services **ret)
 {
 	const struct guest_memory *g = &m->memory;
 	struct services *s = calloc(1, sizeof *s);
+	int rc;
 
 	if (s == NULL)
 		return -ENOMEM;
@@ -163,16 +137,15 @@ int services_create(struct machine *m, struct services **ret)
 	s->map.regions[0] = (struct guest_region){ 0, g->low_size, g->host };
 	if (g->size > g->low_size)
 		s->map.regions[s->map.count++] = (struct guest_region){ LAYOUT_4G, g->size - g->low_size, g->host + g->low_size };
-	m->state->vmbus_size = (uint32_t)VMBUS_STATE_BYTES;
 	s->server = vmbus_server_create((struct vmbus_state *)m->state->vmbus, &s->map, m->config.vp_count, &server_ops, s);
 	if (s->server == NULL) {
-		int rc = -errno;
-
+		rc = -errno;
 		free(s);
 		return rc;
 	}
-	uv_idle_init(m->loop, &s->idle);
-	s->idle.data = s;
+	rc = providers_create(&s->providers, m, s->server);
+	if (rc < 0)
+		return rc;           /* the process ends: nothing of it is taken down */
 	vmbus_server_start(s->server);
 	*ret = s;
 	return 0;
@@ -192,6 +165,24 @@ void services_reset(struct services *s)
 		return;
 	s->deferred_count = 0;
 	vmbus_server_reset(s->server);
+	/* The guest's memory is about to be reloaded or given back: nothing may be written to it any more. */
+	providers_drain(&s->providers);
+}
+
+void services_resumed(struct services *s)
+{
+	providers_resumed(&s->providers);
+}
+
+/** The daemon hears of a guest that connected or left. */
+static void tell_version(struct services *s)
+{
+	uint32_t version = vmbus_server_version(s->server);
+
+	if (version == s->version_told)
+		return;
+	s->version_told = version;
+	machine_changed(s->machine);
 }
 
 void services_message(struct services *s, const struct bh_posted_message *message)
@@ -200,8 +191,10 @@ void services_message(struct services *s, const struct bh_posted_message *messag
 
 	/* Behind those that wait already, so that the order stays. */
 	if (s->deferred_count == 0 && vmbus_server_handle_message(s->server, message->connection_id, message->message_type,
-								  message->payload, size) != -EAGAIN)
+								  message->payload, size) != -EAGAIN) {
+		tell_version(s);
 		return;
+	}
 	if (s->deferred_count < MAX_DEFERRED) {
 		s->deferred[s->deferred_count] = *message;
 		s->deferred[s->deferred_count++].payload_size = size;
@@ -229,19 +222,18 @@ void services_slot_free(struct services *s, uint32_t vp, uint32_t sint_mask)
 
 int services_shutdown(struct services *s, const struct worker_shutdown *request)
 {
-	(void)s;
-	(void)request;
-	return -ENOTCONN;
+	return providers_shutdown(&s->providers, request);
 }
 
 void services_status(const struct services *s, struct worker_status *ret)
 {
-	if (s != NULL)
-		ret->vmbus_version = vmbus_server_version(s->server);
+	if (s == NULL)
+		return;
+	ret->vmbus_version = vmbus_server_version(s->server);
+	providers_status(&s->providers, ret);
 }
 
 void services_stats(const struct services *s, struct worker_stats *ret)
 {
-	(void)s;
-	(void)ret;
+	providers_stats(&s->providers, ret);
 }

@@ -11,7 +11,8 @@ int services_create(struct machine *machine, struct services **ret);
 int services_connect(struct services *services);
 /** Closes every channel and ends requests in flight; the guest starts from nothing. */
 void services_reset(struct services *services);
-void services_destroy(struct services *services);
+/** The guest goes on after a pause. */
+void services_resumed(struct services *services);
 
 void services_message(struct services *services, const struct bh_posted_message *message);
 void services_slot_free(struct services *services, uint32_t vp, uint32_t sint_mask);

@@ -8,10 +8,14 @@
 
 #include "ioapic.h"
 #include "uart.h"
+#include "vmbus/server/state.h"
+#include "vsp/ic/ic.h"
+#include "vsp/storage/storvsp_state.h"
 
 #define STATE_MAGIC   0x65746174734b4c42ull /* "BLKstate" */
 #define STATE_VERSION 1u
-#define STATE_VMBUS_MAX (1u << 20)
+#define STATE_CONTROLLERS 4u
+#define STATE_ICS 3u
 
 struct pm_state {
 	uint16_t status, enable, control, rtc_index;
@@ -24,9 +28,10 @@ struct worker_state_region {
 	struct ioapic_state ioapic;
 	struct pm_state pm;
 	uint32_t reset_count, guest_crashes;
-	/* The VMBus server's own region, as large as it asks for. */
-	uint32_t vmbus_size, reserved;
-	uint8_t vmbus[STATE_VMBUS_MAX] __attribute__((aligned(4096)));
+	struct ic_state ic[STATE_ICS];       /* by enum ic_type */
+	/* The VMBus server's and the SCSI controllers' own regions; what they do not touch costs no memory. */
+	uint8_t vmbus[VMBUS_STATE_BYTES] __attribute__((aligned(4096)));
+	uint8_t storage[STATE_CONTROLLERS][STORVSP_STATE_BYTES] __attribute__((aligned(4096)));
 };
 
 #endif

@@ -1,45 +1,45 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One ring for guest signals, disk requests and libuv: all three are served, none is lost, removal is safe. */
 #include <pthread.h>
+#include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "host_loop.h"
 #include "main.h"
+#include "ring_queue.h"
 
 static struct host_loop loop;
 static uv_loop_t uv;
 static uv_timer_t timer;
 static uv_async_t async;
-static unsigned int signals, removals, disk_completions, ticks, wakes;
-static struct host_source *first;
-static uint64_t disk_word;
+static unsigned int signals, calls, removals, ticks, wakes;
+static struct host_source *source;
+static struct disk_queue *queue;
+static unsigned int done_count, processed;
+static int last_result;
 
-static void disk_complete(void *context, void *user_data, int32_t result)
+static bool ready(struct host_source *s)
 {
-	ck_assert_ptr_eq(context, &loop);
-	ck_assert_ptr_eq(user_data, &disk_word);
-	ck_assert_int_eq(result, 8);
-	disk_completions++;
+	signals += (unsigned int)s->value;
+	calls++;
+	s->value = 0;
+	return false;
 }
 
-static void ready(struct host_source *source)
-{
-	signals += (unsigned int)source->value;
-}
-
-static void removed(struct host_source *source)
+static void removed(struct host_source *s)
 {
 	removals++;
-	close(source->fd);
-	free(source);
+	close(s->fd);
+	free(s);
 }
 
-static struct host_source *add(void)
+static struct host_source *add(bool (*function)(struct host_source *s))
 {
 	struct host_source *s = calloc(1, sizeof *s);
 
-	s->ready = ready;
+	s->ready = function;
 	s->removed = removed;
 	host_loop_add(&loop, s, eventfd(0, EFD_CLOEXEC));
 	return s;
@@ -55,39 +55,48 @@ static void kick(struct host_source *s)
 static void begin(void)
 {
 	ck_assert_int_eq(uv_loop_init(&uv), 0);
-	ck_assert_int_eq(host_loop_init(&loop, &uv, disk_complete, NULL, &loop), 0);
+	ck_assert_int_eq(host_loop_init(&loop, &uv), 0);
 }
 
-static void stop_when_done(uv_timer_t *t)
+static void on_tick(uv_timer_t *t)
 {
 	(void)t;
-	if (++ticks >= 50) {
-		uv_timer_stop(&timer);
+	kick(source);
+	if (++ticks == 50)
 		host_loop_stop(&loop);
-		return;
-	}
-	if (ticks % 2)
-		kick(first);
-	if (ticks == 20) {
-		struct io_uring_sqe *sqe = io_uring_get_sqe(&loop.ring);
-
-		kick(first);
-		io_uring_prep_read(sqe, first->fd, &disk_word, sizeof disk_word, 0);
-		io_uring_sqe_set_data(sqe, &disk_word);
-		kick(first);
-	}
 }
 
-/* A timer of libuv signals eventfds that the ring reads; requests of others get their handler. */
-START_TEST(all_three)
+/* A timer of libuv, which the loop keeps in the ring, signals an eventfd that the ring reads: no signal is lost. */
+START_TEST(timers_and_signals)
 {
 	begin();
-	first = add();
+	source = add(ready);
 	uv_timer_init(&uv, &timer);
-	uv_timer_start(&timer, stop_when_done, 1, 1);
+	uv_timer_start(&timer, on_tick, 1, 1);
 	host_loop_run(&loop);
-	ck_assert_uint_ge(signals + disk_word, 26);
-	ck_assert_uint_le(disk_completions, 1);
+	ck_assert_uint_ge(signals, 48);
+	ck_assert_uint_le(signals, 50);
+	host_loop_close(&loop);
+}
+END_TEST
+
+static bool three_times(struct host_source *s)
+{
+	(void)s;
+	if (++calls == 3)
+		uv_timer_start(&timer, on_tick, 10, 0), ticks = 49;
+	return calls < 3;
+}
+
+/* A source that wants more is called again without a signal. */
+START_TEST(more_turns)
+{
+	begin();
+	uv_timer_init(&uv, &timer);
+	source = add(three_times);
+	kick(source);
+	host_loop_run(&loop);
+	ck_assert_uint_ge(calls, 3);
 	host_loop_close(&loop);
 }
 END_TEST
@@ -126,30 +135,30 @@ static struct host_source *many[40];
 
 static void remove_all(uv_timer_t *t)
 {
-	(void)t;
-	if (++ticks == 1) {
-		unsigned int i;
+	unsigned int i;
 
-		for (i = 0; i < 40; i++) {
-			if (i % 2)
-				kick(many[i]);
-			host_loop_remove(many[i]);
-			host_loop_remove(many[i]);
-		}
-		uv_timer_start(&timer, remove_all, 20, 0);
+	(void)t;
+	if (++ticks > 1) {
+		host_loop_stop(&loop);
 		return;
 	}
-	host_loop_stop(&loop);
+	for (i = 0; i < 40; i++) {
+		if (i % 2)
+			kick(many[i]);
+		host_loop_remove(many[i]);
+		host_loop_remove(many[i]);
+	}
+	uv_timer_start(&timer, remove_all, 20, 0);
 }
 
-/* Sources that are removed are let go by the kernel before their memory is freed, signalled or not; none is armed again. */
+/* Sources that are removed, signalled or not, are let go by the kernel before their memory is freed. */
 START_TEST(removal)
 {
 	unsigned int i;
 
 	begin();
 	for (i = 0; i < 40; i++)
-		many[i] = add();
+		many[i] = add(ready);
 	uv_timer_init(&uv, &timer);
 	uv_timer_start(&timer, remove_all, 5, 0);
 	host_loop_run(&loop);
@@ -158,4 +167,98 @@ START_TEST(removal)
 }
 END_TEST
 
-RUN_TESTS("worker host loop", all_three, async_wakes, removal)
+static bool removes_neighbours(struct host_source *s)
+{
+	unsigned int i;
+
+	(void)s;
+	/* As a reset of the guest does, from the signal of one channel: all of them, itself too. */
+	for (i = 0; i < 40; i++)
+		host_loop_remove(many[i]);
+	uv_timer_start(&timer, remove_all, 20, 0);
+	ticks = 1;
+	return true;
+}
+
+START_TEST(removal_from_ready)
+{
+	unsigned int i;
+
+	begin();
+	uv_timer_init(&uv, &timer);
+	for (i = 0; i < 40; i++) {
+		many[i] = add(removes_neighbours);
+		kick(many[i]);
+	}
+	host_loop_run(&loop);
+	ck_assert_uint_eq(removals, 40);
+	host_loop_close(&loop);
+}
+END_TEST
+
+static void done(void *context, struct disk_op *op, int result)
+{
+	(void)context;
+	(void)op;
+	last_result = result;
+	done_count++;
+}
+
+static void process(void *context)
+{
+	struct disk_queue *q = *(struct disk_queue **)context;
+
+	processed++;
+	q->ops->reap(q, false);
+	if (done_count >= 4)
+		host_loop_stop(&loop);
+}
+
+static struct disk_op operation(enum disk_op_kind kind, int file, struct iovec *iov, unsigned int count, uint64_t offset)
+{
+	return (struct disk_op){ .kind = kind, .file = file, .iov = iov, .iov_count = count, .offset = offset, .length = 4096 };
+}
+
+/* A controller's operations go through the same ring: in the loop, and in a wait for all that are in flight. */
+START_TEST(disk_operations)
+{
+	char out[8192], in[8192] = "";
+	struct iovec whole = { out, sizeof out }, halves[2] = { { in, 4096 }, { in + 4096, 4096 } };
+	struct disk_op write_op, read_op, flush_op, punch_op, bad_op;
+	int fd = memfd_create("disk", MFD_CLOEXEC), file;
+
+	begin();
+	memset(out, 0x5a, sizeof out);
+	ck_assert_int_eq(ring_queue_create(&loop, process, &queue, &queue), 0);
+	queue->done = done;
+	file = queue->ops->add_file(queue, fd);
+	ck_assert_int_ge(file, 0);
+	write_op = operation(DISK_WRITE, file, &whole, 1, 0);
+	flush_op = operation(DISK_FLUSH, file, NULL, 0, 0);
+	bad_op = operation(DISK_READ, 9999, halves, 2, 0);
+	punch_op = operation(DISK_PUNCH, file, NULL, 0, 4096);
+	ck_assert(queue->ops->start(queue, &write_op));
+	queue->ops->submit(queue);
+	ck_assert_uint_eq(queue->ops->reap(queue, false), 0);
+	ck_assert_uint_eq(queue->ops->reap(queue, true), 1);
+	ck_assert_int_eq(last_result, 8192);
+	ck_assert(queue->ops->start(queue, &punch_op));
+	ck_assert(queue->ops->start(queue, &flush_op));
+	ck_assert(queue->ops->start(queue, &bad_op));
+	host_loop_run(&loop);
+	ck_assert_uint_eq(done_count, 4);
+	ck_assert_uint_ge(processed, 1);
+	read_op = operation(DISK_READ, file, halves, 2, 0);
+	ck_assert(queue->ops->start(queue, &read_op));
+	while (queue->ops->reap(queue, true) == 0)
+		;
+	ck_assert_int_eq(last_result, 8192);
+	ck_assert_int_eq(in[4095], 0x5a);
+	ck_assert_int_eq(in[4096], 0);
+	queue->ops->free(queue);
+	host_loop_close(&loop);
+	close(fd);
+}
+END_TEST
+
+RUN_TESTS("worker host loop", timers_and_signals, more_turns, async_wakes, removal, removal_from_ready, disk_operations)

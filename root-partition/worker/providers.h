@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a child's VMBus server offers: SCSI controllers with the configured disks, and integration components. Loop only. */
+#ifndef BULKHEAD_WORKER_PROVIDERS_H
+#define BULKHEAD_WORKER_PROVIDERS_H
+
+#include "machine.h"
+#include "vmbus/server/server.h"
+#include "vsp/ic/ic.h"
+#include "vsp/storage/storvsp.h"
+
+struct providers {
+	struct machine *machine;
+	struct storvsp *controller[STATE_CONTROLLERS]; /* NULL: has no disks */
+	struct ic *ic[STATE_ICS];                      /* by enum ic_type; NULL: not wanted */
+	uv_timer_t tick;
+};
+
+/** Offers everything; before vmbus_server_start. Returns 0 or a negative errno, logged. */
+int providers_create(struct providers *providers, struct machine *machine, struct vmbus_server *server);
+/** Waits until no disk request touches guest memory any more. After vmbus_server_reset. */
+void providers_drain(struct providers *providers);
+/** The guest goes on after a pause: its clock is late. */
+void providers_resumed(struct providers *providers);
+int providers_shutdown(struct providers *providers, const struct worker_shutdown *request);
+void providers_status(const struct providers *providers, struct worker_status *ret);
+void providers_stats(const struct providers *providers, struct worker_stats *ret);
+
+#endif
