@@ -15,6 +15,8 @@
 #include "root-partition/daemon/sockets.h"
 
 #define MAX_CLIENTS   256u
+#define MAX_OF_USER   32u    /* connections of one user other than root: nobody can take all */
+#define TURN          32u    /* messages handled before others have their turn */
 #define MAX_UNREAD    2048u  /* messages */
 #define BUS_RETRY_MS  10000u
 
@@ -23,6 +25,7 @@ struct client {
 	struct api *api;
 	sd_bus *bus;
 	bool is_system, broken;
+	uid_t uid;                   /* of a peer */
 	int events;
 	struct watch *watch;
 	struct timer *timer;
@@ -38,6 +41,7 @@ struct api {
 	unsigned count;
 	struct timer *bus_retry;
 	bool bus_missed;             /* said once */
+	uint64_t full_said_ms;       /* and this not often */
 };
 
 static void open_system_bus(void *arg);
@@ -61,11 +65,12 @@ static void drop(struct client *c)
 
 static void process(struct client *c)
 {
+	unsigned left = TURN;
 	int rc;
 
 	do
 		rc = sd_bus_process(c->bus, NULL);
-	while (rc > 0);
+	while (rc > 0 && --left);   /* what is left makes sd_bus_get_timeout() say "now" */
 	if (rc < 0)
 		c->broken = true;
 }
@@ -126,7 +131,7 @@ static void on_prepare(uv_prepare_t *prepare)
 }
 
 /* Takes bus over. */
-static struct client *add_client(struct api *api, sd_bus *bus, bool is_system)
+static struct client *add_client(struct api *api, sd_bus *bus, bool is_system, uid_t uid)
 {
 	struct client *c = calloc(1, sizeof *c);
 	int fd;
@@ -135,7 +140,7 @@ static struct client *add_client(struct api *api, sd_bus *bus, bool is_system)
 		sd_bus_close_unref(bus);
 		return NULL;
 	}
-	*c = (struct client){ .next = api->clients, .api = api, .bus = bus, .is_system = is_system, .events = UV_READABLE, .due_us = UINT64_MAX };
+	*c = (struct client){ .next = api->clients, .api = api, .bus = bus, .is_system = is_system, .uid = uid, .events = UV_READABLE, .due_us = UINT64_MAX };
 	api->clients = c;
 	api->count++;
 	fd = sd_bus_get_fd(bus);
@@ -174,8 +179,19 @@ static int open_peer(int fd, sd_bus **ret)
 	return rc;
 }
 
+static bool has_room(const struct api *api, uid_t uid)
+{
+	unsigned same = 0;
+
+	for (const struct client *c = api->clients; c; c = c->next)
+		same += !c->is_system && c->uid == uid;
+	return uid == geteuid() ? api->count < MAX_CLIENTS : same < MAX_OF_USER && api->count < MAX_CLIENTS - MAX_OF_USER;
+}
+
 static void on_listener(void *arg, int events)
 {
+	struct ucred peer = { .uid = (uid_t)-1 };
+	socklen_t size = sizeof peer;
 	struct api *api = arg;
 	sd_bus *bus;
 	int fd;
@@ -184,13 +200,17 @@ static void on_listener(void *arg, int events)
 	fd = accept4(api->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
 		return;
-	if (api->count >= MAX_CLIENTS) {
-		log_message(LOG_WARNING, NULL, "%u clients are connected; one more is turned away", MAX_CLIENTS);
+	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+	if (!has_room(api, peer.uid)) {
+		if (!api->full_said_ms || uv_now(api->manager->loop) - api->full_said_ms > BUS_RETRY_MS) {
+			log_message(LOG_WARNING, NULL, "too many clients; more, of user %u, are turned away", peer.uid);
+			api->full_said_ms = uv_now(api->manager->loop);
+		}
 		close(fd);
 		return;
 	}
 	if (open_peer(fd, &bus) >= 0)
-		add_client(api, bus, false);
+		add_client(api, bus, false, peer.uid);
 }
 
 static int on_name(sd_bus_message *message, void *userdata, sd_bus_error *error)
@@ -221,7 +241,7 @@ static void open_system_bus(void *arg)
 	}
 	api->bus_missed = false;
 	sd_bus_request_name_async(bus, NULL, API_MANAGER, 0, on_name, NULL);
-	add_client(api, bus, true);
+	add_client(api, bus, true, 0);
 }
 
 struct api *api_open(struct manager *manager)

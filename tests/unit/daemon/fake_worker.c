@@ -184,6 +184,7 @@ int main(void)
 
 	if (pread(4, &config, sizeof config, 0) != sizeof config || config.version != WORKER_PROTOCOL_VERSION || config.size != sizeof config)
 		refuse("no configuration");
+	signal(SIGPIPE, SIG_IGN);
 	check_descriptors();
 	status.pid = (uint32_t)getpid();
 	if (has("fail-start")) {

@@ -155,6 +155,13 @@ expect "JSON" sh -c "'$BHCTL' list --json | grep -q '\"state\": \"off\"'"
 expect "events" sh -c "'$BHCTL' events | grep -q ' twin undefined off'"
 last=$("$BHCTL" events | tail -n 1 | cut -d' ' -f1)
 expect "nothing after the last" [ -z "$("$BHCTL" events --since "$last")" ]
+"$BHCTL" events --follow --since "$last" --json >"$dir/follow" &
+follower=$!
+expect "started" "$BHCTL" start a
+expect "off" "$BHCTL" turn-off a
+eventually 5 grep -q '"text": "turned off"' "$dir/follow"
+expect "numbered without a gap" sh -c "sed -n 's/.*\"sequence\": \([0-9]*\),/\1/p' '$dir/follow' | awk -v last=$last '\$1 != ++last { exit 1 }'"
+kill "$follower"
 refuse 1 "not loaded|does not belong" "$BHCTL" host
 daemon_stop
 echo "$checks checks passed"
