@@ -11,7 +11,7 @@
 
 void log_tail(int log_dir_fd, const char *partition, int64_t offset, char *ret, size_t size)
 {
-	char name[96], text[2048], *line = text, *lines[LINES];
+	char name[96], prefix[96], text[2048], *line = text, *lines[LINES];
 	unsigned count = 0;
 	int64_t end;
 	ssize_t n;
@@ -44,9 +44,10 @@ void log_tail(int log_dir_fd, const char *partition, int64_t offset, char *ret, 
 			count++;
 		lines[count - 1] = line;
 	}
+	snprintf(prefix, sizeof prefix, "bulkhead-worker: %s: ", partition);
 	for (unsigned i = 0; i < count; i++) {
-		size_t used = strlen(ret);
+		size_t used = strlen(ret), skip = strncmp(lines[i], prefix, strlen(prefix)) ? 0 : strlen(prefix);
 
-		snprintf(ret + used, size - used, "%s%s", i ? " | " : "", lines[i]);
+		snprintf(ret + used, size - used, "%s%s", i ? " | " : "", lines[i] + skip);
 	}
 }

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** Up to three lines written after `offset`, joined by " | "; "" when there are none. */
+/** Up to three lines written after `offset`, joined by " | ", without the worker's name before each; "" when there are none. */
 void log_tail(int log_dir_fd, const char *partition, int64_t offset, char *ret, size_t size);
 
 #endif

@@ -170,6 +170,9 @@ START_TEST(log_tail_is_the_last_lines_of_this_run)
 	write_log(dir, "1\n2\n\n3\n4\n");
 	log_tail(dir, "p", 0, tail, sizeof tail);
 	ck_assert_str_eq(tail, "2 | 3 | 4");
+	write_log(dir, "bulkhead-worker: p: sandbox: denied\nbulkhead-worker: q: kept\n");
+	log_tail(dir, "p", 0, tail, sizeof tail);
+	ck_assert_str_eq(tail, "sandbox: denied | bulkhead-worker: q: kept");
 	memset(many, 'x', sizeof many - 1);
 	many[sizeof many - 1] = 0;
 	write_log(dir, many);
