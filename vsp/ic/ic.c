@@ -1,279 +1,344 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See ic.h. Negotiation and framing are the same for all components; what each says is in the functions named after it. */
+/*
+ * Integration components: framing, negotiation, and what each of the three says. The host begins every exchange; a guest's answer that
+ * was not asked for, or is malformed, is dropped.
+ */
 #include "vsp/ic/ic.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "vmbus/protocol/guid.h"
-#include "vsp/ic/protocol.h"
+#include "vsp/ic/ic_protocol.h"
 
-#define MESSAGE_MAX (sizeof(struct ic_pipe_header) + sizeof(struct ic_header) + sizeof(struct ic_shutdown))
-#define PAYLOAD_MAX 4096u
-#define SHUTDOWN_TIMEOUT_S 60u
+enum ic_phase { IC_PHASE_CLOSED, IC_PHASE_NEGOTIATING, IC_PHASE_READY, IC_PHASE_REFUSED, IC_PHASE_COUNT };
 
-enum ic_phase { IC_CLOSED, IC_OPENED, IC_NEGOTIATING, IC_NEGOTIATED, IC_REFUSED };
+#define VERSION(major, minor) ((uint32_t)(major) << 16 | (minor))
+/* Of messages that come round by themselves: how many may be unanswered before the next is held back. */
+#define MAX_UNANSWERED 4u
+#define EPOCH_1601     116444736000000000ull /* 1970 in 100 ns since 1601 */
+
+/* What tells the components apart. */
+struct ic_kind {
+	const char *name;
+	struct vmbus_guid class;
+	uint16_t message_type;
+	uint32_t version_count;
+	uint32_t versions[4];        /* newest first */
+};
+
+static const struct ic_kind kinds[] = {
+	[IC_SHUTDOWN] = { "shutdown", VMBUS_CLASS_SHUTDOWN, IC_MESSAGE_SHUTDOWN, 4,
+		{ VERSION(3, 2), VERSION(3, 1), VERSION(3, 0), VERSION(1, 0) } },
+	[IC_HEARTBEAT] = { "heartbeat", VMBUS_CLASS_HEARTBEAT, IC_MESSAGE_HEARTBEAT, 2, { VERSION(3, 0), VERSION(1, 0) } },
+	[IC_TIMESYNC] = { "time synchronization", VMBUS_CLASS_TIMESYNC, IC_MESSAGE_TIMESYNC, 3,
+		{ VERSION(4, 0), VERSION(3, 0), VERSION(1, 0) } },
+};
+static const uint32_t frameworks[] = { VERSION(3, 0), VERSION(1, 0) };
+#define FRAMEWORKS (sizeof frameworks / sizeof frameworks[0])
 
 struct ic {
 	enum ic_type type;
-	struct vmbus_server *server;
-	struct vmbus_channel *channel;
+	const struct ic_kind *kind;
 	struct ic_state *state;
 	const struct ic_ops *ops;
 	void *context;
-	uint64_t next_ms, answer_ms;
-	bool alive, force_sync;
+	struct vmbus_channel *channel;
+	bool open;
+	bool negotiate_due;          /* the ring was full */
+	bool ready_told;
+	bool alive;
+	bool force_sync;             /* the next time message sets the clock */
+	bool progress;               /* something was answered since the last tick */
+	uint32_t unanswered;
+	uint64_t now, sent_at, answered_at; /* ms, of the last tick; 0: never */
+	uint8_t buffer[4096];
 };
 
-/* Newest first; the guest takes the first that it knows. */
-static const struct ic_version frameworks[] = { { 3, 0 }, { 1, 0 } };
-static const struct ic_version shutdown_versions[] = { { 3, 2 }, { 3, 1 }, { 3, 0 }, { 1, 0 } };
-static const struct ic_version heartbeat_versions[] = { { 3, 0 }, { 1, 0 } };
-static const struct ic_version timesync_versions[] = { { 4, 0 }, { 3, 0 }, { 1, 0 } };
-
-static const struct component {
-	const char *name;
-	uint16_t message;
-	const struct ic_version *versions;
-	unsigned int version_count;
-} components[] = {
-	[IC_SHUTDOWN] = { "shutdown", IC_MESSAGE_SHUTDOWN, shutdown_versions, 4 },
-	[IC_HEARTBEAT] = { "heartbeat", IC_MESSAGE_HEARTBEAT, heartbeat_versions, 2 },
-	[IC_TIMESYNC] = { "timesync", IC_MESSAGE_TIMESYNC, timesync_versions, 3 },
-};
-
-static void log_ic(const struct ic *ic, const char *text)
+static void ic_log(const struct ic *ic, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void ic_log(const struct ic *ic, const char *format, ...)
 {
-	char line[160];
+	char text[192];
+	va_list args;
 
-	if (ic->ops->log == NULL)
+	if (!ic->ops->log)
 		return;
-	snprintf(line, sizeof line, "ic %s: %s", components[ic->type].name, text);
-	ic->ops->log(ic->context, line);
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	ic->ops->log(ic->context, text);
 }
 
 static struct ic_version unpack(uint32_t version)
 {
-	return (struct ic_version){ (uint16_t)(version >> 16), (uint16_t)version };
+	return (struct ic_version){ .major = (uint16_t)(version >> 16), .minor = (uint16_t)version };
 }
 
-static int send(struct ic *ic, uint16_t type, const void *body, size_t size)
+static int send_message(struct ic *ic, uint16_t type, const void *body, uint32_t bytes)
 {
-	uint8_t packet[MESSAGE_MAX] = { 0 };
-	struct ic_pipe_header pipe = { IC_PIPE_DATA, (uint32_t)(sizeof(struct ic_header) + size) };
-	struct ic_header header = { .type = type, .size = (uint16_t)size, .flags = IC_FLAG_TRANSACTION | IC_FLAG_REQUEST };
+	struct ic_state *state = ic->state;
+	uint32_t transaction = (state->transaction + 1) & 0xff;
+	struct ic_header header = {
+		.pipe_flags = IC_PIPE_DATA, .pipe_bytes = (uint32_t)(sizeof header - 8 + bytes), .framework = unpack(state->framework), .type = type,
+		.message = unpack(state->message), .bytes = (uint16_t)bytes, .transaction = (uint8_t)transaction,
+		.flags = IC_FLAG_TRANSACTION | IC_FLAG_REQUEST,
+	};
+	struct iovec parts[2] = {
+		{ .iov_base = &header, .iov_len = sizeof header }, { .iov_base = (void *)(uintptr_t)body, .iov_len = bytes },
+	};
+	int rc = vmbus_channel_sendv(ic->channel, VMBUS_PACKET_INBAND, 0, transaction, NULL, 0, parts, 2);
 
-	header.transaction = (uint8_t)++ic->state->transaction;
-	header.framework = type == IC_MESSAGE_NEGOTIATE ? frameworks[0] : unpack(ic->state->framework);
-	header.message = type == IC_MESSAGE_NEGOTIATE ? components[ic->type].versions[0] : unpack(ic->state->message);
-	memcpy(packet, &pipe, sizeof pipe);
-	memcpy(packet + sizeof pipe, &header, sizeof header);
-	memcpy(packet + sizeof pipe + sizeof header, body, size);
-	return vmbus_channel_send(ic->channel, VMBUS_PACKET_INBAND, 0, ic->state->transaction, packet,
-				  (uint32_t)(sizeof pipe + sizeof header + size));
+	if (rc == 0)
+		state->transaction = transaction;
+	return rc;
 }
 
-/* Tried again by the next tick when the ring is full. */
 static void negotiate(struct ic *ic)
 {
-	const struct component *c = &components[ic->type];
-	uint8_t body[sizeof(struct ic_negotiate) + 8 * sizeof(struct ic_version)];
-	struct ic_negotiate head = { 2, (uint16_t)c->version_count, 0 };
-	size_t size = sizeof head;
+	struct ic_negotiate body = { .framework_count = FRAMEWORKS, .message_count = (uint16_t)ic->kind->version_count };
+	uint32_t i, count = 0;
 
-	memcpy(body, &head, sizeof head);
-	memcpy(body + size, frameworks, sizeof frameworks);
-	size += sizeof frameworks;
-	memcpy(body + size, c->versions, c->version_count * sizeof *c->versions);
-	size += c->version_count * sizeof *c->versions;
-	if (send(ic, IC_MESSAGE_NEGOTIATE, body, size) == 0)
-		ic->state->phase = IC_NEGOTIATING;
+	for (i = 0; i < FRAMEWORKS; i++)
+		body.versions[count++] = unpack(frameworks[i]);
+	for (i = 0; i < ic->kind->version_count; i++)
+		body.versions[count++] = unpack(ic->kind->versions[i]);
+	ic->state->framework = frameworks[FRAMEWORKS - 1];
+	ic->state->message = ic->kind->versions[ic->kind->version_count - 1];
+	ic->negotiate_due = send_message(ic, IC_MESSAGE_NEGOTIATE, &body,
+		(uint32_t)(offsetof(struct ic_negotiate, versions) + count * sizeof body.versions[0])) == -EAGAIN;
 }
 
-static void set_alive(struct ic *ic, bool alive)
+static void tell_ready(struct ic *ic, bool ready)
 {
-	if (ic->type != IC_HEARTBEAT || ic->alive == alive)
+	if (ic->ready_told == ready)
+		return;
+	ic->ready_told = ready;
+	if (ic->ops->ready)
+		ic->ops->ready(ic->context, ic->type, ready);
+}
+
+static void tell_alive(struct ic *ic, bool alive)
+{
+	if (ic->alive == alive)
 		return;
 	ic->alive = alive;
-	if (ic->ops->heartbeat != NULL)
+	if (ic->ops->heartbeat)
 		ic->ops->heartbeat(ic->context, alive);
 }
 
-static void set_ready(struct ic *ic, enum ic_phase phase)
+static int send_time(struct ic *ic)
 {
-	bool was = ic_ready(ic);
+	uint8_t flags = ic->force_sync ? IC_TIME_SYNC : IC_TIME_SAMPLE;
+	uint64_t reference = ic->ops->reference_time(ic->context), time;
+	struct timespec now;
 
-	ic->state->phase = phase;
-	if (was != ic_ready(ic) && ic->ops->ready != NULL)
-		ic->ops->ready(ic->context, ic->type, ic_ready(ic));
+	clock_gettime(CLOCK_REALTIME, &now);
+	time = EPOCH_1601 + (uint64_t)now.tv_sec * 10000000u + (uint64_t)now.tv_nsec / 100;
+	if (ic->state->message >= VERSION(4, 0)) {
+		struct ic_time_4 body = { .parent_time = time, .reference_time = reference, .flags = flags };
+
+		return send_message(ic, IC_MESSAGE_TIMESYNC, &body, sizeof body);
+	}
+	return send_message(ic, IC_MESSAGE_TIMESYNC, &(struct ic_time){ .parent_time = time, .flags = flags }, sizeof(struct ic_time));
 }
 
-static bool known(struct ic_version v, const struct ic_version *list, unsigned int count)
+/* Heartbeat or time, when it is due. */
+static void send_regular(struct ic *ic)
 {
-	for (unsigned int i = 0; i < count; i++)
-		if (list[i].major == v.major && list[i].minor == v.minor)
+	uint64_t period = ic->type == IC_HEARTBEAT ? IC_HEARTBEAT_MS : IC_TIMESYNC_MS;
+	bool due = !ic->sent_at || ic->now - ic->sent_at >= period || ic->force_sync;
+	int rc;
+
+	if (ic->type == IC_SHUTDOWN || !due || ic->unanswered >= MAX_UNANSWERED)
+		return;
+	if (ic->type == IC_HEARTBEAT) {
+		struct ic_heartbeat body = { .sequence = ic->state->sequence + 1 };
+
+		rc = send_message(ic, IC_MESSAGE_HEARTBEAT, &body, sizeof body);
+		if (rc == 0)
+			ic->state->sequence++;
+	} else {
+		rc = send_time(ic);
+		if (rc == 0)
+			ic->force_sync = false;
+	}
+	if (rc)
+		return;
+	ic->sent_at = ic->now;
+	ic->unanswered++;
+}
+
+static bool version_offered(const struct ic_version *version, const uint32_t *offered, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (VERSION(version->major, version->minor) == offered[i])
 			return true;
 	return false;
 }
 
-static void negotiated(struct ic *ic, const uint8_t *body, size_t size)
+static void negotiated(struct ic *ic, const uint8_t *data, uint32_t bytes)
 {
-	const struct component *c = &components[ic->type];
-	struct ic_version chosen[2];
-	struct ic_negotiate head;
+	const uint32_t needed = offsetof(struct ic_negotiate, versions) + 2 * sizeof(struct ic_version);
+	struct ic_negotiate body = { 0 };
 
-	if (ic->state->phase != IC_NEGOTIATING || size < sizeof head)
+	if (ic->state->phase != IC_PHASE_NEGOTIATING || bytes < needed)
 		return;
-	memcpy(&head, body, sizeof head);
-	if (head.framework_count != 1 || head.message_count != 1 || size < sizeof head + sizeof chosen) {
-		log_ic(ic, "the guest knows none of our versions");
-		set_ready(ic, IC_REFUSED);
-		return;
-	}
-	memcpy(chosen, body + sizeof head, sizeof chosen);
-	if (!known(chosen[0], frameworks, 2) || !known(chosen[1], c->versions, c->version_count)) {
-		log_ic(ic, "the guest chose a version that was not offered");
-		set_ready(ic, IC_REFUSED);
+	memcpy(&body, data, needed);
+	if (body.framework_count != 1 || body.message_count != 1 || !version_offered(&body.versions[0], frameworks, FRAMEWORKS) ||
+	    !version_offered(&body.versions[1], ic->kind->versions, ic->kind->version_count)) {
+		ic->state->phase = IC_PHASE_REFUSED;
+		ic_log(ic, "%s: the guest's integration component accepts no version of ours", ic->kind->name);
 		return;
 	}
-	ic->state->framework = (uint32_t)chosen[0].major << 16 | chosen[0].minor;
-	ic->state->message = (uint32_t)chosen[1].major << 16 | chosen[1].minor;
-	ic->next_ms = 0;
-	ic->answer_ms = 0;
-	ic->force_sync = true;
-	set_ready(ic, IC_NEGOTIATED);
+	ic->state->framework = VERSION(body.versions[0].major, body.versions[0].minor);
+	ic->state->message = VERSION(body.versions[1].major, body.versions[1].minor);
+	ic->state->phase = IC_PHASE_READY;
+	ic->force_sync = ic->type == IC_TIMESYNC;
+	ic->answered_at = ic->now;
+	tell_ready(ic, true);
+	send_regular(ic);
 }
 
-static void heartbeat_answered(struct ic *ic, const uint8_t *body, size_t size)
+static void heartbeat_answered(struct ic *ic, const uint8_t *data, uint32_t bytes)
 {
-	struct ic_heartbeat beat;
+	uint64_t sequence;
 
-	if (size < sizeof beat.sequence)
+	if (bytes < sizeof sequence)
 		return;
-	memcpy(&beat.sequence, body, sizeof beat.sequence);
-	/* An answer to something that was never sent proves nothing. */
-	if (beat.sequence == 0 || beat.sequence > ic->state->sequence + 1)
+	memcpy(&sequence, data, sizeof sequence);
+	/* One more than was sent, and newer than what came last. */
+	if (sequence == 0 || sequence - 1 > ic->state->sequence || sequence - 1 <= ic->state->answered)
 		return;
-	ic->state->answered = beat.sequence;
-	ic->answer_ms = 0;
-	set_alive(ic, true);
+	ic->state->answered = sequence - 1;
+	ic->unanswered = 0;
+	ic->progress = true;
+	tell_alive(ic, true);
 }
 
 static void shutdown_answered(struct ic *ic, const struct ic_header *header)
 {
-	if (!ic->state->request || (uint8_t)(ic->state->request - 1) != header->transaction)
+	bool reboot = ic->state->request_reboot;
+
+	if (ic->state->request != header->transaction + 1u)
 		return;
 	ic->state->request = 0;
-	if (ic->ops->shutdown_answer != NULL)
-		ic->ops->shutdown_answer(ic->context, ic->state->request_reboot, header->status);
+	if (ic->ops->shutdown_answer)
+		ic->ops->shutdown_answer(ic->context, reboot, header->status);
 }
 
-/* The packet is our own copy; sizes inside it count for no more than what arrived. */
-static void received(struct ic *ic, const uint8_t *packet, size_t size)
+static void received(struct ic *ic, uint32_t bytes)
 {
 	struct ic_header header;
-	size_t offset = sizeof(struct ic_pipe_header) + sizeof header, body_size;
+	const uint8_t *body = ic->buffer + sizeof header;
 
-	if (size < offset)
+	if (bytes < sizeof header)
 		return;
-	memcpy(&header, packet + sizeof(struct ic_pipe_header), sizeof header);
+	memcpy(&header, ic->buffer, sizeof header);
+	bytes -= (uint32_t)sizeof header;
 	if (!(header.flags & IC_FLAG_RESPONSE))
 		return;
-	body_size = header.size < size - offset ? header.size : size - offset;
 	if (header.type == IC_MESSAGE_NEGOTIATE)
-		negotiated(ic, packet + offset, body_size);
-	else if (!ic_ready(ic) || header.type != components[ic->type].message)
+		return negotiated(ic, body, bytes);
+	if (ic->state->phase != IC_PHASE_READY || header.type != ic->kind->message_type)
 		return;
-	else if (ic->type == IC_HEARTBEAT)
-		heartbeat_answered(ic, packet + offset, body_size);
-	else if (ic->type == IC_SHUTDOWN)
-		shutdown_answered(ic, &header);
+	switch (ic->type) {
+	case IC_SHUTDOWN:
+		return shutdown_answered(ic, &header);
+	case IC_HEARTBEAT:
+		return heartbeat_answered(ic, body, bytes);
+	case IC_TIMESYNC:
+		ic->unanswered = 0;
+		return;
+	}
 }
 
-static int channel_open(void *device, struct vmbus_channel *channel, const uint8_t user[VMBUS_USER_BYTES])
+static void on_signal(void *device, struct vmbus_channel *channel)
+{
+	struct ic *ic = device;
+	int rc;
+
+	if (ic->negotiate_due)
+		negotiate(ic);
+	do {
+		struct vmbus_packet packet = { .payload = ic->buffer, .payload_capacity = sizeof ic->buffer };
+
+		rc = vmbus_channel_next_packet(channel, &packet);
+		if (rc == 0 && packet.type == VMBUS_PACKET_INBAND)
+			received(ic, packet.payload_bytes);
+	} while (rc != -EAGAIN && rc != -EIO);
+}
+
+static int on_open(void *device, struct vmbus_channel *channel, const uint8_t user[VMBUS_USER_BYTES])
 {
 	struct ic *ic = device;
 
-	(void)channel;
 	(void)user;
-	ic->state->phase = IC_OPENED;
+	ic->channel = channel;
+	ic->open = true;
+	ic->unanswered = 0;
+	ic->sent_at = 0;
+	ic->state->phase = IC_PHASE_NEGOTIATING;
+	ic->state->sequence = ic->state->answered = 0;
 	ic->state->request = 0;
 	negotiate(ic);
 	return 0;
 }
 
-static int channel_resume(void *device, struct vmbus_channel *channel, const uint8_t user[VMBUS_USER_BYTES])
+static int on_resume(void *device, struct vmbus_channel *channel, const uint8_t user[VMBUS_USER_BYTES])
 {
-	(void)device;
-	(void)channel;
+	struct ic *ic = device;
+
 	(void)user;
+	ic->channel = channel;
+	ic->open = true;
+	/* The predecessor may have been killed before it asked. A second answer is dropped. */
+	if (ic->state->phase == IC_PHASE_NEGOTIATING)
+		negotiate(ic);
+	else if (ic->state->phase == IC_PHASE_READY)
+		tell_ready(ic, true);
 	return 0;
 }
 
-static void channel_signal(void *device, struct vmbus_channel *channel)
-{
-	struct ic *ic = device;
-	uint8_t payload[PAYLOAD_MAX];
-	struct vmbus_packet packet = { .payload = payload, .payload_capacity = sizeof payload };
-	int rc;
-
-	for (;;) {
-		rc = vmbus_channel_next_packet(channel, &packet);
-		if (rc == -EAGAIN || rc == -EIO)
-			break;
-		/* One that is too long or no plain message is nothing that a component says. */
-		if (rc == 0 && packet.type == VMBUS_PACKET_INBAND)
-			received(ic, payload, packet.payload_bytes);
-	}
-	if (ic->state->phase == IC_OPENED)
-		negotiate(ic);
-}
-
-static void channel_close(void *device, struct vmbus_channel *channel)
+static void on_close(void *device, struct vmbus_channel *channel)
 {
 	struct ic *ic = device;
 
 	(void)channel;
-	set_ready(ic, IC_CLOSED);
-	set_alive(ic, false);
-	if (ic->state->request && ic->ops->shutdown_answer != NULL) {
-		/* The guest took its component down while it went down itself. */
-		ic->state->request = 0;
-		ic->ops->shutdown_answer(ic->context, ic->state->request_reboot, 0);
-	}
-}
-
-static void channel_failed(void *device, struct vmbus_channel *channel, const char *reason)
-{
-	(void)channel;
-	log_ic(device, reason);
+	ic->open = ic->negotiate_due = ic->force_sync = false;
+	ic->state->phase = IC_PHASE_CLOSED;
+	ic->state->request = 0;
+	tell_alive(ic, false);
+	tell_ready(ic, false);
 }
 
 static const struct vmbus_channel_ops channel_ops = {
-	.open = channel_open, .resume = channel_resume, .signal = channel_signal, .close = channel_close, .failed = channel_failed,
+	.open = on_open, .resume = on_resume, .signal = on_signal, .close = on_close,
 };
 
 int ic_create(struct vmbus_server *server, enum ic_type type, const struct vmbus_guid *instance, struct ic_state *state,
 	const struct ic_ops *ops, void *context, struct ic **ret)
 {
-	static const struct vmbus_guid classes[] = {
-		[IC_SHUTDOWN] = VMBUS_CLASS_SHUTDOWN, [IC_HEARTBEAT] = VMBUS_CLASS_HEARTBEAT, [IC_TIMESYNC] = VMBUS_CLASS_TIMESYNC,
-	};
-	struct vmbus_offer offer = { .type = classes[type], .instance = *instance, .flags = VMBUS_OFFER_NAMED_PIPE_MODE };
+	struct vmbus_offer offer = { .instance = *instance, .flags = VMBUS_OFFER_ENUMERATE_DEVICE_INTERFACE };
 	struct ic *ic;
 
-	if (state->version != 0 && state->version != IC_STATE_VERSION)
+	if (type > IC_TIMESYNC || (type == IC_TIMESYNC && !ops->reference_time) ||
+	    (state->version && state->version != IC_STATE_VERSION) || state->phase >= IC_PHASE_COUNT)
 		return -EINVAL;
 	ic = calloc(1, sizeof *ic);
-	if (ic == NULL)
+	if (!ic)
 		return -ENOMEM;
-	*ic = (struct ic){ .type = type, .server = server, .state = state, .ops = ops, .context = context };
 	state->version = IC_STATE_VERSION;
+	ic->type = type;
+	ic->kind = &kinds[type];
+	ic->state = state;
+	ic->ops = ops;
+	ic->context = context;
+	offer.type = ic->kind->class;
 	ic->channel = vmbus_server_offer(server, &offer, &channel_ops, ic);
-	if (ic->channel == NULL) {
+	if (!ic->channel) {
 		free(ic);
 		return -ENOSPC;
 	}
@@ -283,7 +348,7 @@ int ic_create(struct vmbus_server *server, enum ic_type type, const struct vmbus
 
 void ic_free(struct ic *ic)
 {
-	if (ic == NULL)
+	if (!ic)
 		return;
 	vmbus_server_rescind(ic->channel);
 	free(ic);
@@ -296,80 +361,44 @@ void ic_detach(struct ic *ic)
 
 bool ic_ready(const struct ic *ic)
 {
-	return ic->state->phase == IC_NEGOTIATED;
-}
-
-static void heartbeat_tick(struct ic *ic, uint64_t now_ms)
-{
-	struct ic_heartbeat beat = { .sequence = ic->state->sequence + 1 };
-
-	if (ic->answer_ms == 0)
-		ic->answer_ms = now_ms;
-	else if (now_ms - ic->answer_ms >= IC_HEARTBEAT_LOST_MS)
-		set_alive(ic, false);
-	if (now_ms < ic->next_ms || send(ic, IC_MESSAGE_HEARTBEAT, &beat, sizeof beat) < 0)
-		return;
-	ic->state->sequence = beat.sequence;
-	ic->next_ms = now_ms + IC_HEARTBEAT_MS;
-}
-
-static uint64_t parent_time(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return IC_UNIX_EPOCH + (uint64_t)now.tv_sec * 10000000u + (uint64_t)now.tv_nsec / 100;
-}
-
-static void timesync_tick(struct ic *ic, uint64_t now_ms)
-{
-	uint8_t flags = ic->force_sync ? IC_TIMESYNC_SYNC : IC_TIMESYNC_SAMPLE;
-	struct ic_timesync_reference reference = { .reference_time = ic->ops->reference_time(ic->context), .flags = flags };
-	struct ic_timesync plain = { .flags = flags };
-	int rc;
-
-	if (now_ms < ic->next_ms && !ic->force_sync)
-		return;
-	reference.parent_time = plain.parent_time = parent_time();
-	if (ic->state->message >> 16 >= 4)
-		rc = send(ic, IC_MESSAGE_TIMESYNC, &reference, sizeof reference);
-	else
-		rc = send(ic, IC_MESSAGE_TIMESYNC, &plain, sizeof plain);
-	if (rc < 0)
-		return;
-	ic->force_sync = false;
-	ic->next_ms = now_ms + IC_TIMESYNC_MS;
+	return ic->open && ic->state->phase == IC_PHASE_READY;
 }
 
 void ic_tick(struct ic *ic, uint64_t now_ms)
 {
-	if (ic->state->phase == IC_OPENED)
-		negotiate(ic);
-	if (!ic_ready(ic))
+	ic->now = now_ms ? now_ms : 1;
+	if (!ic->open)
 		return;
-	if (ic->type == IC_HEARTBEAT)
-		heartbeat_tick(ic, now_ms);
-	else if (ic->type == IC_TIMESYNC)
-		timesync_tick(ic, now_ms);
+	if (ic->negotiate_due)
+		negotiate(ic);
+	if (ic->state->phase != IC_PHASE_READY)
+		return;
+	if (ic->progress || !ic->answered_at)
+		ic->answered_at = ic->now;
+	ic->progress = false;
+	if (ic->type == IC_HEARTBEAT && ic->now - ic->answered_at >= IC_HEARTBEAT_LOST_MS)
+		tell_alive(ic, false);
+	send_regular(ic);
 }
 
 int ic_shutdown_request(struct ic *ic, bool reboot, bool force, const char *text)
 {
-	struct ic_shutdown request = { .reason = IC_SHUTDOWN_REASON_PLANNED, .timeout_seconds = SHUTDOWN_TIMEOUT_S };
+	struct ic_shutdown body = {
+		.reason = IC_SHUTDOWN_PLANNED, .flags = (reboot ? IC_SHUTDOWN_RESTART : 0) | (force ? IC_SHUTDOWN_FORCE : 0),
+	};
 	int rc;
 
-	if (!ic_ready(ic))
+	if (!ic_ready(ic) || ic->type != IC_SHUTDOWN)
 		return -ENOTCONN;
 	if (ic->state->request)
 		return -EALREADY;
-	request.flags = (force ? IC_SHUTDOWN_FORCE : 0) | (reboot ? IC_SHUTDOWN_RESTART : 0);
-	if (text != NULL)
-		strncpy((char *)request.text, text, sizeof request.text - 1);
-	rc = send(ic, IC_MESSAGE_SHUTDOWN, &request, sizeof request);
-	if (rc < 0)
-		return rc == -EAGAIN ? -EAGAIN : -ENOTCONN;
-	ic->state->request = (ic->state->transaction & 0xff) + 1;
+	if (text)
+		memcpy(body.text, text, strnlen(text, sizeof body.text - 1));
+	rc = send_message(ic, IC_MESSAGE_SHUTDOWN, &body, sizeof body);
+	if (rc)
+		return rc == -EIO ? -ENOTCONN : rc;
 	ic->state->request_reboot = reboot;
+	ic->state->request = ic->state->transaction + 1;
 	return 0;
 }
 
