@@ -61,14 +61,14 @@ void manager_autostart(struct manager *m)
 	char *text;
 	size_t size;
 
-	if (!config_read_file(m->run_fd, "autostarted", 64, &text, &size)) {
+	if (!config_read_file(m->run_fd, ".autostarted", 64, &text, &size)) {
 		bool done = !strcmp(text, m->boot_id);
 
 		free(text);
 		if (done)
 			return;
 	}
-	config_write_file(m->run_fd, "autostarted", m->boot_id, strlen(m->boot_id), 0644);
+	config_write_file(m->run_fd, ".autostarted", m->boot_id, strlen(m->boot_id), 0644);
 	round = calloc(1, sizeof *round);
 	if (!round)
 		return;

@@ -63,7 +63,7 @@ static void rewrite(struct events *e, int run_fd)
 		write_event(fd, event);
 		e->lines++;
 	}
-	if (renameat(run_fd, ".events.new", run_fd, "events") < 0) {
+	if (renameat(run_fd, ".events.new", run_fd, ".events") < 0) {
 		close(fd);
 		return;
 	}
@@ -81,7 +81,7 @@ struct events *events_open(struct manager *manager)
 	if (!e)
 		return NULL;
 	e->fd = -1;
-	if (!config_read_file(manager->run_fd, "events", FILE_MAX, &text, &size)) {
+	if (!config_read_file(manager->run_fd, ".events", FILE_MAX, &text, &size)) {
 		read_events(e, text);
 		free(text);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What happened, numbered. Kept in RUN_DIR/events, so that numbers go on and a client can resume over a restart of the daemon.
+ * What happened, numbered. Kept in RUN_DIR/.events, so that numbers go on and a client can resume over a restart of the daemon.
  */
 #ifndef BULKHEAD_DAEMON_EVENTS_H
 #define BULKHEAD_DAEMON_EVENTS_H

@@ -45,11 +45,11 @@ static int open_folder(const char *path, mode_t mode)
 /* Two daemons on one folder would both start and adopt. The lock goes with the process, however it ends. */
 static int take_lock(struct manager *m)
 {
-	int fd = openat(m->run_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int fd = openat(m->run_fd, ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return 0;
-	log_message(LOG_ERR, NULL, "%s/lock: %s", m->options->run_dir, errno == EWOULDBLOCK ? "another bulkheadd is running" : strerror(errno));
+	log_message(LOG_ERR, NULL, "%s/.lock: %s", m->options->run_dir, errno == EWOULDBLOCK ? "another bulkheadd is running" : strerror(errno));
 	return -1;
 }
 

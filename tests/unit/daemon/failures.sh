@@ -133,7 +133,7 @@ daemon_stop
 daemon_start
 expect "not now" shown auto1 " off "
 daemon_stop
-rm "$dir/run/autostarted"
+rm "$dir/run/.autostarted"
 daemon_start
 eventually 5 shown auto1 " running "
 expect "the other too" shown auto2 " running "
