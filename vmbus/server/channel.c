@@ -151,6 +151,7 @@ static uint32_t open_channel(struct vmbus_channel *channel, const struct vmbus_o
 	c->write_next = channel->out.next;
 	memset(&channel->stats, 0, sizeof channel->stats);
 	c->flags |= VMBUS_CHANNEL_OPEN;
+	channel->polled = false;
 	channel->live = true;
 	if (channel->ops->open(channel->device, channel, c->open_user)) {
 		channel->live = false;
@@ -238,6 +239,7 @@ void vmbus_channel_resume(struct vmbus_channel *channel)
 	reason = "its signals cannot be connected";
 	if (connect_event(channel, true))
 		goto fail;
+	channel->polled = false;
 	channel->live = true;
 	rc = (channel->ops->resume ? channel->ops->resume : channel->ops->open)(channel->device, channel, c->open_user);
 	reason = "its device refuses";

@@ -21,6 +21,7 @@ struct vmbus_channel {
 	bool live;               /* the rings may be used */
 	const char *failure;     /* the device has not been told of yet */
 	bool running;            /* inside the device's signal function */
+	bool polled;             /* the device looks into the ring of its own accord: the guest need not signal */
 	uint32_t batch;
 	uint8_t **pages;         /* of both rings */
 	struct vmbus_ring in;    /* guest->host */

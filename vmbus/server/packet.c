@@ -172,7 +172,7 @@ static bool run_device(struct vmbus_channel *channel)
 
 /*
  * Empties the ring. Masked meanwhile, so that a busy guest need not signal. A device that stops early leaves it masked: the ring
- * is not empty, so the guest would not signal anyway.
+ * is not empty, so the guest would not signal anyway. So does one that polls.
  */
 static bool drain(struct vmbus_channel *channel)
 {
@@ -184,13 +184,18 @@ static bool drain(struct vmbus_channel *channel)
 		}
 		if (!run_device(channel))
 			return false;
-		if (channel->in.next != channel->in.other)
+		if (channel->in.next != channel->in.other || channel->polled)
 			return false;
 		if (!vmbus_ring_unmask(&channel->in))
 			return false;
 		vmbus_ring_mask(&channel->in);
 	}
 	return true;
+}
+
+void vmbus_channel_set_polled(struct vmbus_channel *channel, bool polled)
+{
+	channel->polled = polled;
 }
 
 bool vmbus_channel_poll(struct vmbus_channel *channel)

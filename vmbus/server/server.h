@@ -144,6 +144,11 @@ struct vmbus_packet {
 int vmbus_channel_next_packet(struct vmbus_channel *channel, struct vmbus_packet *packet);
 /** Outside `signal`: takes up packets that were left in the ring; calls `signal`. As vmbus_server_signal. */
 bool vmbus_channel_poll(struct vmbus_channel *channel);
+/**
+ * While polled, the guest is told not to signal even when the ring is empty: the device calls vmbus_channel_poll soon, and again and again.
+ * Asked after each `signal`: set it from there. Taken back, by a close too, it holds from the next vmbus_channel_poll on.
+ */
+void vmbus_channel_set_polled(struct vmbus_channel *channel, bool polled);
 
 /**
  * Sends a packet; flags VMBUS_PACKET_FLAG_*. 0; -EAGAIN: the ring is full, `signal` comes when there is room; -EIO: the channel has failed

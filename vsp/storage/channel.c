@@ -101,7 +101,6 @@ static void on_signal(void *device, struct vmbus_channel *vmbus)
 	struct storvsp_channel *channel = device;
 	struct storvsp *vsp = channel->vsp;
 
-	(void)vmbus;
 	do {
 		/* A guest that does not read its answers gets no more work done; there is a signal when it has made room. */
 		while (request_send_backlog(vsp, channel) && storvsp_has_request(vsp))
@@ -116,6 +115,8 @@ static void on_signal(void *device, struct vmbus_channel *vmbus)
 		if (vsp->queue->ops->ready(vsp->queue))
 			storvsp_reap(vsp, false);
 	} while (channel->stalled && storvsp_has_request(vsp) && !vsp->reaping);
+	channel->polled = vsp->disk_count == 1 && vsp->in_queue >= STORVSP_POLL_DEPTH;
+	vmbus_channel_set_polled(vmbus, channel->polled);
 }
 
 static int on_open(void *device, struct vmbus_channel *vmbus, const uint8_t user[VMBUS_USER_BYTES])
@@ -156,7 +157,7 @@ static void on_close(void *device, struct vmbus_channel *vmbus)
 	struct storvsp *vsp = channel->vsp;
 
 	(void)vmbus;
-	channel->open = channel->stalled = channel->again = channel->may_repeat = false;
+	channel->open = channel->stalled = channel->again = channel->polled = channel->may_repeat = false;
 	request_abandon(vsp, channel);
 	if (channel->index)
 		return;
@@ -217,7 +218,7 @@ void storvsp_process_completions(struct storvsp *vsp)
 	for (uint32_t i = 0; i < STORVSP_CHANNELS; i++) {
 		struct storvsp_channel *channel = &vsp->channels[i];
 
-		if (!channel->open || !(channel->again || (channel->stalled && storvsp_has_request(vsp))))
+		if (!channel->open || !(channel->again || channel->polled || (channel->stalled && storvsp_has_request(vsp))))
 			continue;
 		channel->again = vmbus_channel_poll(channel->channel) && channel->open;
 		again |= channel->again;

@@ -15,6 +15,11 @@
 #define STORVSP_CHANNELS (1u + STORVSP_MAX_SUBCHANNELS)
 /* In flight on one disk; what comes above waits, so that a slow disk does not take a fast one's place in the kernel's queue. */
 #define STORVSP_DISK_DEPTH 128u
+/*
+ * With so many operations in the queue another one ends soon: the ring is looked into then, and the guest need not signal. Only where
+ * the controller has one disk: a slow one's completions must not pace another's.
+ */
+#define STORVSP_POLL_DEPTH 4u
 /* Pieces in which a range is verified or written with a pattern. */
 #define STORVSP_CHUNK (256u << 10)
 
@@ -49,6 +54,7 @@ struct storvsp_channel {
 	uint16_t index;              /* of the subchannel; 0 primary */
 	bool open;
 	bool stalled;                /* packets were left in the ring for want of a free request */
+	bool polled;                 /* the guest does not signal: see STORVSP_POLL_DEPTH */
 	bool again;                  /* it kept producing: wants another turn */
 	/* Successor: the packet taken last may still be in the ring. */
 	bool may_repeat;
