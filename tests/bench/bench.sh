@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=sh
-# The measured scenario, on a machine with one CPU: the bare root, then rounds that alternate between a Bulkhead child (with the root
-# itself measured beside it) and a child of KVM+QEMU, with the same kernel, disk and memory. Raw lines go to /run/out/bench.
+# The measured scenario, on a machine with one CPU: rounds that alternate between the bare machine, a Bulkhead child (with the
+# root itself measured beside it) and a child of KVM+QEMU, with the same kernel, disk and memory. Raw lines go to /run/out/bench.
 
 . /lab/functions.sh
 rounds=$(cat /scenario/bench/rounds)
@@ -20,10 +20,10 @@ bare() {
 	/scenario/bench/guest-bench "$disk" | sed -n "s/^BENCH \([a-z]\)/$1 \1/p" >>$out || fail "guest-bench on $1"
 }
 
-step bare "the machine without a hypervisor"
-for round in $(seq "$rounds"); do bare bare; done
-
 for round in $(seq "$rounds"); do
+	step "bare-$round" "the machine without a hypervisor"
+	bare bare
+
 	step "bulkhead-$round" "a Bulkhead child"
 	run modprobe bulkhead
 	bare root
