@@ -69,7 +69,8 @@ bool root_owns(uint64_t pfn, uint64_t count)
 
 uint64_t memory_deposit(struct pool *p, uint64_t pfn)
 {
-	if (!root_owns(pfn, 1))
+	/* Page 0 could not be told from the end of a pool's list. */
+	if (!pfn || !root_owns(pfn, 1))
 		return HV_STATUS_ACCESS_DENIED;
 	if (hv.pagemap[pfn] != 0)
 		return HV_STATUS_OPERATION_DENIED;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "abi/status.h"
 #include "arch/x86/cpu.h"
@@ -264,12 +265,15 @@ uint8_t vp_vendor_cpl(const struct vp *vp)
 
 void machine_start(void)
 {
-	free(ram);
 	free(hv.pagemap);
 	free(machine_cpu);
-	ram = aligned_alloc(PAGE_SIZE, MACHINE_RAM);
+	/* Only the pages that are used exist. */
+	if (!ram)
+		ram = mmap(NULL, MACHINE_RAM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	else
+		madvise(ram, MACHINE_RAM, MADV_DONTNEED);
+	assert(ram != MAP_FAILED);
 	machine_cpu = aligned_alloc(PAGE_SIZE, BH_CPU_AREA_SIZE);
-	memset(ram, 0, MACHINE_RAM);
 	memset(machine_cpu, 0, BH_CPU_AREA_SIZE);
 	memset(&hv, 0, sizeof hv);
 	hv.physmap = ram;

@@ -127,6 +127,7 @@ START_TEST(ownership)
 	ck_assert_uint_eq(map(id, 0x100, ~0ull >> 12, 3), HV_STATUS_ACCESS_DENIED);
 	ck_assert_uint_eq(deposit(id, MACHINE_RAM / PAGE_SIZE, 1), HV_STATUS_ACCESS_DENIED);
 	ck_assert_uint_eq(deposit(id, ~0ull, 1), HV_STATUS_ACCESS_DENIED);
+	ck_assert_uint_eq(deposit(id, 0, 1), HV_STATUS_ACCESS_DENIED);
 	page.partition_id = id;
 	page.pfn = 0x900;
 	ck_assert_uint_ne(machine_call(HVCALL_MAP_VP_STATE_PAGE, &page, sizeof page, 0), HV_STATUS_SUCCESS);
