@@ -3,9 +3,21 @@
 #ifndef BULKHEAD_DRIVER_COMPAT_H
 #define BULKHEAD_DRIVER_COMPAT_H
 
+#include <linux/version.h>
+
+#ifdef __ASSEMBLY__
+#include <asm/unwind_hints.h>
+
+/* Code that no stack trace can be taken through. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+#define COMPAT_UNWIND_HINT_NONE UNWIND_HINT_UNDEFINED
+#else
+#define COMPAT_UNWIND_HINT_NONE UNWIND_HINT_EMPTY
+#endif
+
+#else
 #include <linux/eventfd.h>
 #include <linux/hrtimer.h>
-#include <linux/version.h>
 #include <asm/msr.h>  /* rdtsc() until 6.15 */
 #include <asm/tsc.h>  /* and from then on */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
@@ -32,4 +44,5 @@ static inline void compat_hrtimer_setup(struct hrtimer *timer, enum hrtimer_rest
 #endif
 }
 
+#endif /* __ASSEMBLY__ */
 #endif

@@ -4,7 +4,10 @@
  * bh_leave_frame are those of hypervisor/include/abi/bulkhead.h; launch.c asserts them.
  */
 #include <linux/linkage.h>
+#include <asm/ibt.h>
 #include <asm/nospec-branch.h>
+
+#include "compat.h"
 
 #define MSR_EFER 0xc0000080
 #define MSR_PAT  0x277
@@ -37,6 +40,8 @@ bh_switch_page:
 
 /* RDI = CR3, RSI = entry, RDX = CPU area, RCX = CPU index */
 SYM_CODE_START(bh_switch_enter)
+	COMPAT_UNWIND_HINT_NONE
+	ENDBR
 	SAVE_CALLER
 	mov	%rcx, %r10
 	mov	%cr3, %rcx
@@ -45,11 +50,14 @@ SYM_CODE_START(bh_switch_enter)
 	mov	%rdi, %cr3
 	ANNOTATE_RETPOLINE_SAFE
 	jmp	*%rsi
-1:	RESTORE_CALLER
+1:	COMPAT_UNWIND_HINT_NONE
+	RESTORE_CALLER
 	RET
 SYM_CODE_END(bh_switch_enter)
 
 SYM_CODE_START(bh_switch_unload)
+	COMPAT_UNWIND_HINT_NONE
+	ENDBR
 	SAVE_CALLER
 	mov	$CONTROL_UNLOAD, %ecx
 	xor	%edx, %edx
@@ -64,6 +72,8 @@ SYM_CODE_END(bh_switch_unload)
  * registers before the page table changes, and GIF is set only when the root's stack and IDT are back.
  */
 SYM_CODE_START(bh_switch_leave)
+	COMPAT_UNWIND_HINT_NONE
+	ENDBR
 	lgdt	102(%rdi)
 	lidt	118(%rdi)
 	mov	128(%rdi), %rax
