@@ -14,7 +14,7 @@ static inline int run_tests(const char *name, const TTest *const *tests, size_t 
 	int failed;
 	size_t i;
 
-	tcase_set_timeout(tests_case, 60);
+	tcase_set_timeout(tests_case, 100);
 	for (i = 0; i < count; i++)
 		tcase_add_test(tests_case, tests[i]);
 	suite_add_tcase(suite, tests_case);

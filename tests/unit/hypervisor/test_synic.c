@@ -146,7 +146,7 @@ START_TEST(event_flags)
 }
 
 #define SENDERS 3
-#define EACH 2000
+#define EACH 2000 /* fewer, and two senders in one slot may go unnoticed */
 
 static uint32_t eoms;
 
