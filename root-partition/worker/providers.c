@@ -127,11 +127,37 @@ static bool has_disks(const struct worker_config *c, unsigned int controller)
 	return false;
 }
 
-static void process_controller(void *context)
+void providers_pace(struct providers *p)
 {
-	struct storvsp *const *controller = context;
+	const struct worker_config *c = &p->machine->config;
+	uint64_t pending = 0, operations = 0, bytes = 0;
+	struct storvsp_disk_stats s;
+	unsigned int i;
 
-	storvsp_process_completions(*controller);
+	for (i = 0; i < c->disk_count; i++) {
+		const struct worker_disk *d = &c->disk[i];
+
+		if (!storvsp_get_stats(p->controller[d->controller], d->target, d->lun, &s))
+			continue;
+		pending += s.pending;
+		operations += s.reads + s.writes;
+		bytes += s.read_bytes + s.written_bytes;
+	}
+	pace_sample(&p->pace, pending, operations, bytes);
+}
+
+/** Some controller's operations ended. The others are asked too: nothing comes of it, at little cost. */
+static void process_controllers(void *context)
+{
+	struct providers *p = context;
+	unsigned int i;
+
+	for (i = 0; i < STATE_CONTROLLERS; i++)
+		if (p->controller[i] != NULL)
+			storvsp_process_completions(p->controller[i]);
+	/* A guest with many requests in flight is not asked to signal: its load shows here. */
+	if (!p->pace.patient)
+		providers_pace(p);
 }
 
 static int create_controller(struct providers *p, struct vmbus_server *server, unsigned int index)
@@ -142,7 +168,7 @@ static int create_controller(struct providers *p, struct vmbus_server *server, u
 		.vp_count = m->config.vp_count,
 		.log = storage_log,
 	};
-	int rc = ring_queue_create(m->host, process_controller, &p->controller[index], &config.queue);
+	int rc = ring_queue_create(m->host, process_controllers, p, &config.queue);
 
 	if (rc == 0)
 		rc = storvsp_create(server, (struct storvsp_state *)m->state->storage[index], &config, &p->controller[index]);

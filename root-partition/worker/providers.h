@@ -4,6 +4,7 @@
 #define BULKHEAD_WORKER_PROVIDERS_H
 
 #include "machine.h"
+#include "pace.h"
 #include "vmbus/server/server.h"
 #include "vsp/ic/ic.h"
 #include "vsp/storage/storvsp.h"
@@ -13,10 +14,13 @@ struct providers {
 	struct storvsp *controller[STATE_CONTROLLERS]; /* NULL: has no disks */
 	struct ic *ic[STATE_ICS];                      /* by enum ic_type; NULL: not wanted */
 	uv_timer_t tick;
+	struct pace pace;
 };
 
 /** Offers everything; before vmbus_server_start. Returns 0 or a negative errno, logged. */
 int providers_create(struct providers *providers, struct machine *machine, struct vmbus_server *server);
+/** After a guest's signal was handled: adapts the loop's thread to the load. */
+void providers_pace(struct providers *providers);
 /** Waits until no disk request touches guest memory any more. After vmbus_server_reset. */
 void providers_drain(struct providers *providers);
 /** The guest goes on after a pause: its clock is late. */

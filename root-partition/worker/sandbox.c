@@ -121,6 +121,7 @@ static const struct {
 	{ SCMP_SYS(getpid),           "status" },
 	{ SCMP_SYS(gettid),           "locks, abort" },
 	{ SCMP_SYS(tgkill),           "abort" },
+	{ SCMP_SYS(sched_setscheduler), "pace.c: SCHED_BATCH and back" },
 	{ SCMP_SYS(sched_yield),      "polling" },
 	{ SCMP_SYS(getrandom),        "heap" },
 	{ SCMP_SYS(set_robust_list),  "end of a thread" },

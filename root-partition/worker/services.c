@@ -59,7 +59,10 @@ static bool signalled(struct host_source *source)
 {
 	struct connection *c = (struct connection *)source;
 
-	return vmbus_server_signal(c->services->server, c->relid);
+	bool more = vmbus_server_signal(c->services->server, c->relid);
+
+	providers_pace(&c->services->providers);
+	return more;
 }
 
 static void connection_removed(struct host_source *source)
