@@ -31,6 +31,7 @@ step() {
 
 step_done() {
 	if [ -n "${lab_step:-}" ]; then
+		echo "   $lab_step: verified, $(lab_since "$lab_step_start") s"
 		lab_report "step $lab_step ok $(lab_since "$lab_step_start")"
 		lab_step=
 	fi
