@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Disk operations by io_uring. Completions are worked off when this thread asks for them, where the kernel can do that (6.1): no
- * interrupt of ours, no extra wake-up. The ring's own descriptor tells when there is something.
+ * Disk operations by io_uring. The ring's own descriptor tells when something has ended: no eventfd that would have to be read. (That
+ * rules out IORING_SETUP_DEFER_TASKRUN: polling such a ring misses completions on kernels after 6.1.)
  */
 #include "vsp/storage/disk_queue.h"
 
@@ -17,7 +17,6 @@
 struct disk_uring {
 	struct disk_queue queue;     /* first */
 	struct io_uring ring;
-	bool deferred;               /* the kernel completes only when we enter it */
 	bool registered;             /* files have numbers of the ring's own */
 	int files;
 };
@@ -104,8 +103,7 @@ static void submit(struct disk_queue *queue)
 
 	/* What the kernel refuses for now stays queued and goes with the next call: see reap. */
 	while (io_uring_sq_ready(&u->ring)) {
-		/* Once there, what has ended meanwhile is worked off as well. */
-		rc = u->deferred ? io_uring_submit_and_get_events(&u->ring) : io_uring_submit(&u->ring);
+		rc = io_uring_submit(&u->ring);
 		if (rc <= 0 && rc != -EINTR)
 			break;
 	}
@@ -119,7 +117,7 @@ static unsigned int reap(struct disk_queue *queue, bool wait)
 
 	if (wait)
 		io_uring_submit_and_wait(&u->ring, 1);
-	else if (io_uring_sq_ready(&u->ring) || io_uring_cq_has_overflow(&u->ring) || (u->deferred && !io_uring_cq_ready(&u->ring)))
+	else if (io_uring_sq_ready(&u->ring) || io_uring_cq_has_overflow(&u->ring))
 		io_uring_submit_and_get_events(&u->ring);
 	/* One at a time: done may start operations and so submit. */
 	while (io_uring_peek_cqe(&u->ring, &cqe) == 0 && cqe) {
@@ -165,19 +163,19 @@ static const struct disk_queue_ops uring_ops = { add_file, start, submit, reap, 
 
 int disk_uring_create(uint32_t depth, struct disk_queue **ret)
 {
+	/* Twice, for nudges; the kernel wants at least as many as there are submissions. */
+	uint32_t completions = 2 * (depth > SUBMISSIONS ? depth : SUBMISSIONS);
 	struct io_uring_params params = {
-		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE, .cq_entries = 2 * depth,
+		.flags = IORING_SETUP_COOP_TASKRUN | IORING_SETUP_CQSIZE, .cq_entries = completions, /* completing interrupts nobody */
 	};
 	struct disk_uring *u = calloc(1, sizeof *u);
 	int rc;
 
 	if (!u)
 		return -ENOMEM;
-	u->deferred = true;
 	rc = io_uring_queue_init_params(SUBMISSIONS, &u->ring, &params);
 	if (rc == -EINVAL) {
-		u->deferred = false;
-		params = (struct io_uring_params){ .flags = IORING_SETUP_CQSIZE, .cq_entries = 2 * depth };
+		params = (struct io_uring_params){ .flags = IORING_SETUP_CQSIZE, .cq_entries = completions };
 		rc = io_uring_queue_init_params(SUBMISSIONS, &u->ring, &params);
 	}
 	if (rc < 0) {
@@ -186,8 +184,7 @@ int disk_uring_create(uint32_t depth, struct disk_queue **ret)
 	}
 	/* Both only save work at every request. */
 	u->registered = io_uring_register_files_sparse(&u->ring, MAX_FILES) == 0;
-	if (u->deferred)
-		io_uring_register_ring_fd(&u->ring);
+	io_uring_register_ring_fd(&u->ring);
 	u->queue.ops = &uring_ops;
 	u->queue.event_fd = u->ring.ring_fd;
 	*ret = &u->queue;
