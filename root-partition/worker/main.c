@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* bulkhead-worker: one child partition. Started by the daemon (worker_protocol.h), or by hand with --standalone. */
 #include <errno.h>
-#include <sched.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -140,18 +139,6 @@ static bool take_flag(int *argc, char **argv, const char *flag)
 	return false;
 }
 
-/*
- * A thread of ours that is woken does not take the CPU from one that runs: where they share it, a VP fills its ring before the loop
- * empties it, and the loop answers all that is done before the VP looks. At depth 32 that is a thirtieth of the signals. Where a
- * CPU is idle it changes nothing.
- */
-static void let_work_gather(void)
-{
-	const struct sched_param none = { 0 };
-
-	sched_setscheduler(0, SCHED_BATCH, &none);
-}
-
 int main(int argc, char **argv)
 {
 	static struct worker w;      /* large: the console's ring, the event queue */
@@ -159,7 +146,6 @@ int main(int argc, char **argv)
 	int config_fd;
 
 	log_elapsed_us();
-	let_work_gather();
 	w.control_fd = -1;
 	if (argc < 2 || take_flag(&argc, argv, "--help")) {
 		fputs(standalone_help, argc < 2 ? stderr : stdout);
