@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FLUSH_DELAY_MS 4             /* a kernel's boot messages go out in bundles and not byte by byte */
@@ -131,6 +132,9 @@ static void log_append(struct console *c)
 		written = write(c->log_fd, bytes, n);
 		/* A log that cannot be written loses output; the guest goes on. */
 		c->log_position += written > 0 ? (uint64_t)written : n;
+		c->log_size += n;
+		if (c->log_size >= CONSOLE_LOG_MAX && ftruncate(c->log_fd, 0) == 0)
+			c->log_size = 0;
 	}
 }
 
@@ -287,12 +291,15 @@ static void woken(uv_async_t *wake)
 
 int console_init(struct console *c, uv_loop_t *loop, int listen_fd, int log_fd)
 {
+	struct stat st;
 	int rc;
 
 	memset(c, 0, sizeof *c);
 	pthread_mutex_init(&c->lock, NULL);
 	c->listen_fd = listen_fd;
 	c->log_fd = log_fd;
+	if (log_fd >= 0 && fstat(log_fd, &st) == 0)
+		c->log_size = (uint64_t)st.st_size;
 	rc = uv_async_init(loop, &c->wake, woken);
 	if (rc < 0)
 		return rc;

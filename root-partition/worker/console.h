@@ -16,6 +16,7 @@
 #define CONSOLE_RING_SIZE  (128u << 10)
 #define CONSOLE_INPUT_SIZE 1024u
 #define CONSOLE_VIEWERS    16u
+#define CONSOLE_LOG_MAX    (32u << 20)   /* the log file starts anew there: a guest must not fill the root's disk */
 
 struct console;
 
@@ -37,7 +38,7 @@ struct console {
 
 	/* The loop's alone. */
 	int listen_fd, log_fd;
-	uint64_t log_position;
+	uint64_t log_position, log_size;
 	uv_poll_t listener;
 	uv_async_t wake;
 	uv_timer_t timer;

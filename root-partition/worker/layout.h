@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A child's guest-physical address space: what lies where. docs/architecture.md shows the same as a table. */
+/* A child's guest-physical address space: what lies where. */
 #ifndef BULKHEAD_WORKER_LAYOUT_H
 #define BULKHEAD_WORKER_LAYOUT_H
 

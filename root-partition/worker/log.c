@@ -2,7 +2,9 @@
 /* See log.h. */
 #include "log.h"
 
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -52,7 +54,32 @@ uint64_t log_elapsed_us(void)
 	return now_us - start_us;
 }
 
-static void emit(const char *text)
+#define WINDOW_SECONDS 10
+#define WINDOW_LINES   400u
+
+static pthread_mutex_t window_lock = PTHREAD_MUTEX_INITIALIZER;
+static time_t window_start;
+static unsigned int window_lines;
+
+/** Whether there is room for one more line; *ret_left_out: so many there was none for before it. */
+static bool admit(time_t now, unsigned int *ret_left_out)
+{
+	bool fits;
+
+	pthread_mutex_lock(&window_lock);
+	*ret_left_out = 0;
+	if (now - window_start >= WINDOW_SECONDS || now < window_start) {
+		if (window_lines > WINDOW_LINES)
+			*ret_left_out = window_lines - WINDOW_LINES;
+		window_start = now;
+		window_lines = 0;
+	}
+	fits = window_lines++ < WINDOW_LINES;
+	pthread_mutex_unlock(&window_lock);
+	return fits;
+}
+
+static void write_line(const char *text)
 {
 	struct timespec now;
 	struct tm tm;
@@ -71,6 +98,22 @@ static void emit(const char *text)
 	if (log_fd >= 0 && write(log_fd, line, (size_t)n) < 0)
 		n = 0;
 	dprintf(STDERR_FILENO, "bulkhead-worker: %s: %s\n", log_name, text);
+}
+
+static void emit(const char *text)
+{
+	struct timespec now;
+	unsigned int left_out;
+	char note[64];
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (!admit(now.tv_sec, &left_out))
+		return;
+	if (left_out > 0) {
+		snprintf(note, sizeof note, "%u lines were left out", left_out);
+		write_line(note);
+	}
+	write_line(text);
 }
 
 void log_line(const char *format, ...)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The worker's own log: lines with a time, to the descriptor that the daemon gave and to stderr. Any thread. */
+/*
+ * The worker's own log: lines with a time, to the descriptor that the daemon gave and to stderr. Any thread. A guest can
+ * cause lines, so their number in a time is bounded; how many were left out is said.
+ */
 #ifndef BULKHEAD_WORKER_LOG_H
 #define BULKHEAD_WORKER_LOG_H
 

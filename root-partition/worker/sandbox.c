@@ -96,6 +96,7 @@ static const struct {
 	{ SCMP_SYS(pwrite64),         "disks" },
 	{ SCMP_SYS(fallocate),        "UNMAP" },
 	{ SCMP_SYS(fdatasync),        "flush" },
+	{ SCMP_SYS(ftruncate),        "a console log that has grown too large" },
 	{ SCMP_SYS(fstat),            "sizes of files" },
 	{ SCMP_SYS(newfstatat),       "fstat in newer C libraries" },
 	{ SCMP_SYS(lseek),            "stdio" },

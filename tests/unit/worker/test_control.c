@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The control socket with a machine that only counts: each request answered once, bad packets cost the connection only. */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "main.h"
+#include "services.h"
+
+static struct machine machine;
+static struct control control;
+static uv_loop_t loop;
+static struct sockaddr_un address;
+static unsigned int paused, resumed, resets, stops, shutdowns;
+
+void machine_pause(struct machine *m)
+{
+	(void)m;
+	paused++;
+}
+
+void machine_resume(struct machine *m)
+{
+	(void)m;
+	resumed++;
+}
+
+void machine_reset(struct machine *m)
+{
+	(void)m;
+	resets++;
+}
+
+void machine_stop(struct machine *m, enum worker_stop_cause cause, const char *format, ...)
+{
+	(void)format;
+	ck_assert_int_eq(cause, WORKER_STOP_TURNED_OFF);
+	m->run_state = WORKER_STATE_OFF;
+	stops++;
+}
+
+bool machine_over(const struct machine *m)
+{
+	return m->run_state == WORKER_STATE_OFF;
+}
+
+void machine_status(const struct machine *m, struct worker_status *ret)
+{
+	*ret = (struct worker_status){ .header = { .type = WORKER_STATUS, .size = sizeof *ret }, .state = m->run_state };
+}
+
+void machine_stats(struct machine *m, struct worker_stats *ret)
+{
+	(void)m;
+	*ret = (struct worker_stats){ .dispatches = 42 };
+}
+
+int services_shutdown(struct services *s, const struct worker_shutdown *request)
+{
+	(void)s;
+	shutdowns++;
+	ck_assert_ptr_nonnull(memchr(request->text, 0, sizeof request->text));
+	return shutdowns == 1 ? -ENOTCONN : 0;
+}
+
+void log_line(const char *format, ...)
+{
+	(void)format;
+}
+
+static void begin(void)
+{
+	int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	socklen_t size = sizeof address;
+
+	address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, sizeof(sa_family_t)), 0);
+	ck_assert_int_eq(listen(listener, 8), 0);
+	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+	uv_loop_init(&loop);
+	machine.loop = &loop;
+	machine.run_state = WORKER_STATE_RUNNING;
+	ck_assert_int_eq(control_init(&control, &machine, listener), 0);
+}
+
+static void turn(void)
+{
+	int i;
+
+	for (i = 0; i < 5; i++)
+		uv_run(&loop, UV_RUN_NOWAIT);
+}
+
+/* Connects; the first packet is the state now. */
+static int connect_daemon(void)
+{
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct worker_status status;
+
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(sa_family_t) + 6), 0);
+	turn();
+	ck_assert_int_eq(recv(fd, &status, sizeof status, MSG_DONTWAIT), sizeof status);
+	ck_assert_uint_eq(status.header.type, WORKER_STATUS);
+	return fd;
+}
+
+static struct worker_reply ask(int fd, const void *packet, size_t size)
+{
+	struct worker_reply reply = { 0 };
+
+	ck_assert_int_eq(send(fd, packet, size, MSG_NOSIGNAL), (ssize_t)size);
+	turn();
+	ck_assert_int_eq(recv(fd, &reply, sizeof reply, MSG_DONTWAIT), sizeof reply);
+	ck_assert_uint_eq(reply.header.type, WORKER_REPLY);
+	ck_assert_uint_eq(reply.header.sequence, ((const struct worker_message *)packet)->sequence);
+	return reply;
+}
+
+static struct worker_reply ask_simple(int fd, uint32_t type)
+{
+	static uint64_t sequence = 100;
+	struct worker_message m = { .type = type, .size = sizeof m, .sequence = ++sequence };
+
+	return ask(fd, &m, sizeof m);
+}
+
+START_TEST(verbs)
+{
+	struct worker_message get = { .type = WORKER_GET_STATS, .size = sizeof get, .sequence = 7 };
+	struct worker_shutdown shutdown = { .header = { .type = WORKER_SHUTDOWN, .size = sizeof shutdown, .sequence = 8 } };
+	struct worker_stats stats;
+	int fd;
+
+	begin();
+	fd = connect_daemon();
+	ck_assert_int_eq(ask_simple(fd, WORKER_PAUSE).error, 0);
+	ck_assert_int_eq(ask_simple(fd, WORKER_RESUME).error, 0);
+	ck_assert_int_eq(ask_simple(fd, WORKER_RESET).error, 0);
+	ck_assert_int_eq(ask_simple(fd, 999).error, -EOPNOTSUPP);
+	ck_assert_int_eq(ask_simple(fd, WORKER_SHUTDOWN).error, -EINVAL);
+	memset(shutdown.text, 'x', sizeof shutdown.text);
+	ck_assert_int_eq(ask(fd, &shutdown, sizeof shutdown).error, -ENOTCONN);
+	ck_assert_int_eq(ask(fd, &shutdown, sizeof shutdown).error, 0);
+	ck_assert_int_eq(send(fd, &get, sizeof get, 0), sizeof get);
+	turn();
+	ck_assert_int_eq(recv(fd, &stats, sizeof stats, MSG_DONTWAIT), sizeof stats);
+	ck_assert_uint_eq(stats.dispatches, 42);
+	ck_assert_uint_eq(stats.header.sequence, 7);
+	ck_assert_int_eq(ask_simple(fd, WORKER_TURN_OFF).error, 0);
+	ck_assert_int_eq(ask_simple(fd, WORKER_PAUSE).error, -ESHUTDOWN);
+	ck_assert_uint_eq(paused, 1);
+	ck_assert_uint_eq(resumed, 1);
+	ck_assert_uint_eq(resets, 1);
+	ck_assert_uint_eq(stops, 1);
+	close(fd);
+}
+END_TEST
+
+/* The daemon may die at any time; the next one is served, and has waited meanwhile. */
+START_TEST(next_daemon)
+{
+	struct worker_status status;
+	int first, second;
+
+	begin();
+	first = connect_daemon();
+	second = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(connect(second, (struct sockaddr *)&address, sizeof(sa_family_t) + 6), 0);
+	turn();
+	ck_assert_int_eq(recv(second, &status, sizeof status, MSG_DONTWAIT), -1);
+	close(first);
+	turn();
+	ck_assert_int_eq(recv(second, &status, sizeof status, MSG_DONTWAIT), sizeof status);
+	ck_assert_int_eq(ask_simple(second, WORKER_PAUSE).error, 0);
+	close(second);
+}
+END_TEST
+
+/* Too short, too long, a size that is not the packet's: the connection ends, the worker does not. */
+START_TEST(bad_packets)
+{
+	uint8_t bytes[4096] = { WORKER_PAUSE };
+	static const size_t sizes[] = { 1, 15, 16, 17, 160, 161, 4096 };
+	size_t i;
+	char c;
+
+	begin();
+	for (i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		int fd = connect_daemon();
+
+		ck_assert_int_eq(send(fd, bytes, sizes[i], 0), (ssize_t)sizes[i]);
+		turn();
+		ck_assert_int_eq(recv(fd, &c, 1, MSG_DONTWAIT), 0);
+		close(fd);
+		turn();
+	}
+	ck_assert_uint_eq(paused, 0);
+}
+END_TEST
+
+RUN_TESTS("worker control", verbs, next_daemon, bad_packets)
