@@ -29,7 +29,7 @@ struct mshv_vp {
 #define MSHV_PARTITION_NONE ((struct mshv_partition){ .fd = -1 })
 #define MSHV_VP_NONE ((struct mshv_vp){ .fd = -1 })
 
-/** Creates a partition with a LAPIC that starts in x2APIC mode, and initializes it. The caller's only clean-up is mshv_partition_close. */
+/** Creates a partition with LAPICs that can be x2APICs, and initializes it. mshv_partition_close undoes it. */
 int mshv_partition_create(int mshv_fd, struct mshv_partition *ret);
 /** Closes the descriptor; the driver frees the partition with its last one. */
 void mshv_partition_close(struct mshv_partition *pt);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A child's ports and MMIO outside its RAM: COM1, the CMOS clock, I/O APIC, ACPI PM1 and reset; everything else reads all ones and ignores
- * writes, logged once each. Any VP thread; one lock.
+ * A child's ports and MMIO outside its RAM: COM1, the CMOS clock, I/O APIC, ACPI PM1 and reset; everything else reads
+ * all ones and ignores writes, logged once each. Any VP thread; one lock.
  */
 #ifndef BULKHEAD_WORKER_DEVICES_H
 #define BULKHEAD_WORKER_DEVICES_H

@@ -240,8 +240,8 @@ static void arm_uv(struct host_loop *l)
 }
 
 /**
- * One timeout stays armed over many rounds, so that waiting costs no timer. It may fire early, for a libuv timer that was stopped:
- * that is harmless.
+ * One timeout stays armed over many rounds, so that waiting costs no timer. It may fire early, for a libuv timer that was
+ * stopped: that is harmless.
  */
 static void arm_timeout(struct host_loop *l)
 {

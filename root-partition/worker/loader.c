@@ -49,7 +49,8 @@ int loader_read_guest(struct loader *l, int fd, uint64_t offset, uint64_t gpa, u
 				     (unsigned long long)size, (unsigned long long)gpa);
 	rc = loader_read(fd, host, offset, size);
 	if (rc < 0)
-		return loader_refuse(l, -rc, "%s: %s", what, rc == -ENODATA ? "file is shorter than its header says" : strerror(-rc));
+		return loader_refuse(l, -rc, "%s: %s", what,
+				     rc == -ENODATA ? "file is shorter than its header says" : strerror(-rc));
 	return 0;
 }
 
@@ -73,7 +74,8 @@ static int load_initrd(struct loader *l)
 		return loader_refuse(l, ENOMEM, "initrd: %lld bytes are more than the guest's memory", (long long)st.st_size);
 	start = (top - (uint64_t)st.st_size) & ~4095ull;
 	if (start < l->result.kernel_end)
-		return loader_refuse(l, ENOMEM, "initrd: %lld bytes do not fit above the kernel, which ends at %#llx; give the partition more memory",
+		return loader_refuse(l, ENOMEM,
+				     "initrd: %lld bytes do not fit above the kernel, which ends at %#llx; give the partition more memory",
 				     (long long)st.st_size, (unsigned long long)l->result.kernel_end);
 	l->result.initrd_start = start;
 	l->result.initrd_size = (uint64_t)st.st_size;

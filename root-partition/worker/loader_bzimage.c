@@ -51,7 +51,8 @@ int loader_bzimage(struct loader *l)
 	if (h.boot_flag != 0xaa55 || h.header != SETUP_HEADER_MAGIC)
 		return loader_refuse(l, ENOEXEC, "kernel: neither a bzImage nor an ELF file");
 	if (h.version < 0x020c)
-		return loader_refuse(l, ENOEXEC, "kernel: boot protocol %u.%02u is older than 2.12", h.version >> 8, h.version & 0xff);
+		return loader_refuse(l, ENOEXEC, "kernel: boot protocol %u.%02u is older than 2.12", h.version >> 8,
+				     h.version & 0xff);
 	if (!(h.xloadflags & XLF_KERNEL_64))
 		return loader_refuse(l, ENOEXEC, "kernel: has no 64-bit entry point (a 32-bit kernel?)");
 	if (!(h.loadflags & LOADED_HIGH))

@@ -19,7 +19,8 @@ static int load_segment(struct loader *l, const Elf64_Phdr *p)
 	if (p->p_filesz > p->p_memsz)
 		return loader_refuse(l, ENOEXEC, "kernel: an ELF segment has more bytes in the file than in memory");
 	if (p->p_paddr < LAYOUT_HIGH_START)
-		return loader_refuse(l, ENOEXEC, "kernel: ELF segment at %#llx; the first MiB is taken", (unsigned long long)p->p_paddr);
+		return loader_refuse(l, ENOEXEC, "kernel: ELF segment at %#llx; the first MiB is taken",
+				     (unsigned long long)p->p_paddr);
 	if (p->p_offset > l->kernel_size || p->p_filesz > l->kernel_size - p->p_offset)
 		return loader_refuse(l, ENOEXEC, "kernel: an ELF segment ends beyond the file");
 	host = p->p_paddr < LAYOUT_4G ? guest_memory_at(l->memory, p->p_paddr, p->p_memsz) : NULL;
@@ -71,7 +72,8 @@ int loader_elf(struct loader *l)
 			r->entry = e.e_entry - p[i].p_vaddr + p[i].p_paddr;
 	}
 	if (r->entry == 0)
-		return loader_refuse(l, ENOEXEC, "kernel: ELF entry point %#llx lies in no segment", (unsigned long long)e.e_entry);
+		return loader_refuse(l, ENOEXEC, "kernel: ELF entry point %#llx lies in no segment",
+				     (unsigned long long)e.e_entry);
 
 	bp = guest_memory_low(l->memory, LAYOUT_BOOT_PARAMS);
 	memset(bp, 0, sizeof *bp);

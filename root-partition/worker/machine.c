@@ -50,7 +50,8 @@ static void first_run(void *context)
 {
 	const struct machine *m = context;
 
-	log_line("first instruction %llu us after start (privileges dropped %llu, memory mapped %llu, kernel loaded %llu, services ready %llu)",
+	log_line("first instruction %llu us after start "
+		 "(privileges dropped %llu, memory mapped %llu, kernel loaded %llu, services ready %llu)",
 		 (unsigned long long)log_elapsed_us(), (unsigned long long)m->timing.begun, (unsigned long long)m->timing.mapped,
 		 (unsigned long long)m->timing.loaded, (unsigned long long)m->timing.ready);
 }
@@ -336,7 +337,10 @@ void machine_stop(struct machine *m, enum worker_stop_cause cause, const char *f
 	vsnprintf(m->reason, sizeof m->reason, format, args);
 	va_end(args);
 	m->stop_cause = cause;
-	m->run_state = cause == WORKER_STOP_GUEST_OFF || cause == WORKER_STOP_TURNED_OFF ? WORKER_STATE_OFF : WORKER_STATE_CRASHED;
+	if (cause == WORKER_STOP_GUEST_OFF || cause == WORKER_STOP_TURNED_OFF)
+		m->run_state = WORKER_STATE_OFF;
+	else
+		m->run_state = WORKER_STATE_CRASHED;
 	log_line("%s", m->reason);
 	console_flush(&m->console);
 	machine_changed(m);

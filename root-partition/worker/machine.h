@@ -46,7 +46,10 @@ struct machine {
 	void *context;
 };
 
-/** Builds everything up to a child that has not run yet. machine->config, ->loop and ->host are set. Returns 0 or a negative errno, logged. */
+/**
+ * Builds everything up to a child that has not run yet. machine->config, ->loop and ->host are set. Returns 0 or a negative
+ * errno, logged.
+ */
 int machine_create(struct machine *machine);
 /** Lets the VPs run. */
 void machine_resume(struct machine *machine);

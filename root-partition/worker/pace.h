@@ -2,8 +2,8 @@
 /*
  * How eagerly the loop's thread takes a processor from a VP. With one request at a time the guest waits for each: the loop must
  * run at once, so that the disk works while the guest goes idle. With many small ones in flight the guest has more to submit, and
- * every interruption costs a switch between guest and root: the loop then waits until the guest idles or its time is up (SCHED_BATCH).
- * It matters only where VPs and the loop share processors; an idle processor takes the loop at once in both cases.
+ * every interruption costs a switch between guest and root: the loop then waits until the guest idles or its time is up
+ * (SCHED_BATCH). It matters only where VPs and the loop share processors; an idle processor takes the loop at once in both cases.
  */
 #ifndef BULKHEAD_WORKER_PACE_H
 #define BULKHEAD_WORKER_PACE_H
@@ -18,8 +18,8 @@ struct pace {
 };
 
 /**
- * After requests were taken from a ring or answered: pending are in flight now; operations and bytes are totals since the start. Returns whether
- * the thread's policy has changed, for tests; the change itself is made here.
+ * After requests were taken from a ring or answered: pending are in flight now; operations and bytes are totals since the
+ * start. Returns whether the calling thread's policy was changed.
  */
 bool pace_sample(struct pace *pace, uint64_t pending, uint64_t operations, uint64_t bytes);
 

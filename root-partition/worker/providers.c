@@ -110,7 +110,8 @@ static int add_disks(struct providers *p, unsigned int controller)
 		memcpy(disk.serial, d->serial, sizeof disk.serial);
 		rc = storvsp_add_disk(p->controller[controller], &disk);
 		if (rc < 0) {
-			log_line("disk %u (controller %u, target %u, lun %u): %s", i, d->controller, d->target, d->lun, strerror(-rc));
+			log_line("disk %u (controller %u, target %u, lun %u): %s", i, d->controller, d->target, d->lun,
+				 strerror(-rc));
 			return rc;
 		}
 	}

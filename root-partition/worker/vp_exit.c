@@ -36,8 +36,8 @@ enum vp_verdict vp_device_action(struct vp *vp, enum device_action action)
 	case DEVICE_POWER_OFF:
 		return vp_stop(vp, WORKER_STOP_GUEST_OFF, 0, "turned off by the guest (ACPI S5)");
 	case DEVICE_EXIT:
-		return vp_stop(vp, WORKER_STOP_GUEST_OFF, vp->set->devices->exit_code, "guest ended with code %u (debug exit port)",
-			       vp->set->devices->exit_code);
+		return vp_stop(vp, WORKER_STOP_GUEST_OFF, vp->set->devices->exit_code,
+			       "guest ended with code %u (debug exit port)", vp->set->devices->exit_code);
 	case DEVICE_RESET:
 		return vp_ask_reset(vp);
 	default:
@@ -102,7 +102,8 @@ static enum vp_verdict complete_memory(struct vp *vp, const struct hv_x64_memory
 		count = first < 15 ? first : 15;
 		if (vp_read_virtual(vp, rip, bytes, count, HV_TRANSLATE_GVA_VALIDATE_EXECUTE) < 0)
 			return refuse_mmio(vp, m, "cannot fetch the instruction that accesses", NULL, 0);
-		if (count < 15 && vp_read_virtual(vp, rip + count, bytes + count, 15 - count, HV_TRANSLATE_GVA_VALIDATE_EXECUTE) == 0)
+		if (count < 15 &&
+		    vp_read_virtual(vp, rip + count, bytes + count, 15 - count, HV_TRANSLATE_GVA_VALIDATE_EXECUTE) == 0)
 			count = 15;
 	}
 	if (!decode_mov(bytes, count, mode, &mov))
