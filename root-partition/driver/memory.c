@@ -54,6 +54,7 @@ struct builder {
 	u32 flags;
 	u32 count;
 	bool large;
+	bool allow_large;
 	struct page **batch;     /* LARGE_PAGES of them */
 };
 
@@ -172,18 +173,19 @@ static bool is_large(struct page **pages, u64 gfn, u64 count)
 static int add_batch(struct builder *b, u64 count)
 {
 	struct region *r = b->region;
-	u64 done = 0, step = is_large(b->batch, r->gfn + r->pinned, count) ? LARGE_PAGES : 1;
+	bool large = b->allow_large && is_large(b->batch, r->gfn + r->pinned, count);
+	u64 done = 0, step = large ? LARGE_PAGES : 1;
 	int rc = 0;
 
 	while (done < count && !rc) {
 		u64 pfn = page_to_pfn(b->batch[done]);
 
-		rc = add_run(r, pfn, step, step > 1);
+		rc = add_run(r, pfn, step, large);
 		if (rc)
 			break;
 		done += step;
 		r->pinned += step;
-		rc = add_mapping(b, pfn, step > 1);
+		rc = add_mapping(b, pfn, large);
 	}
 	unpin_user_pages(b->batch + done, count - done);
 	return rc;
@@ -279,9 +281,9 @@ static struct region *find_overlap(struct bh_partition *p, u64 gfn, u64 pages)
 	return NULL;
 }
 
-static int add_region(struct bh_partition *p, const struct mshv_user_mem_region *args)
+static int add_region(struct bh_partition *p, const struct mshv_user_mem_region *args, bool allow_large)
 {
-	struct builder b = { .partition = p, .flags = HV_MAP_GPA_READABLE };
+	struct builder b = { .partition = p, .flags = HV_MAP_GPA_READABLE, .allow_large = allow_large };
 	struct region *r;
 	int rc;
 
@@ -346,7 +348,10 @@ long bh_set_guest_memory(struct bh_partition *p, unsigned long arg)
 		return -EINVAL;
 	if (mutex_lock_killable(&p->lock))
 		return -EINTR;
-	rc = unmap ? remove_region(p, &args) : add_region(p, &args);
+	rc = unmap ? remove_region(p, &args) : add_region(p, &args, true);
+	/* Where small pages were mapped before, the child's page table stays fine-grained and takes no large page. */
+	if (rc == -EINVAL && !unmap)
+		rc = add_region(p, &args, false);
 	mutex_unlock(&p->lock);
 	return rc;
 }

@@ -60,6 +60,10 @@ struct mshv_user_mem_region {
 #define MSHV_SET_MEM_BIT_WRITABLE   0
 #define MSHV_SET_MEM_BIT_EXECUTABLE 1
 #define MSHV_SET_MEM_BIT_UNMAP      2
+/**
+ * Pins the pages and maps them until UNMAP of the same range, or the partition's end. Ranges do not overlap (EEXIST). Pinned pages
+ * count against RLIMIT_MEMLOCK of the partition's creator (ENOMEM), unless that had CAP_IPC_LOCK.
+ */
 #define MSHV_SET_GUEST_MEMORY _IOW(MSHV_IOCTL, 0x02, struct mshv_user_mem_region)
 struct mshv_user_irqfd {
 	__s32 fd;
@@ -88,6 +92,10 @@ struct mshv_user_irq_table {
 struct mshv_run_vp {
 	__u8 msg_buf[MSHV_RUN_VP_BUF_SZ];
 };
+/**
+ * Returns 0 with a message, or -1: EINTR after a signal, a kick, or for work that only the way to user space can do (run again);
+ * anything else is final. The exit is completed by the next call: what was not completed by then happens again.
+ */
 #define MSHV_RUN_VP _IOR(MSHV_IOCTL, 0x00, struct mshv_run_vp)
 struct mshv_get_set_vp_state {
 	__u8  type;

@@ -59,4 +59,7 @@ int child_run(struct child *c, unsigned int vp, struct hv_message *message);
 /** The VP runs until an OUT to CHILD_PORT, and will go on behind it. */
 void child_expect_out(struct child *c, unsigned int vp);
 
+/** nonsense.c: that many random calls. */
+void nonsense(uint64_t seed, unsigned int rounds);
+
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * mshv-test: /dev/mshv against its promises, on a machine where bulkhead.ko is loaded. Each test is one paragraph of
- * those promises; after each everything that it took has come back. Usage: mshv-test [TEST [KILLS]].
+ * those promises; after each everything that it took has come back. Usage: mshv-test [TEST [TURNS]].
  */
 #include "harness.h"
 
@@ -117,6 +117,10 @@ static void maps_and_unmaps(void)
 	CHECK_ERRNO(unmap_memory(c.partition, 8 * MIB, 2 * MIB), EINVAL);
 	CHECK(unmap_memory(c.partition, 8 * MIB, 4 * MIB) == 0);
 	CHECK(unmap_memory(c.partition, 16 * MIB + 4096, 3 * MIB) == 0);
+	/* Large pages where small ones were. */
+	CHECK(map_memory(c.partition, 16 * MIB, more, 4 * MIB, 3) == 0);
+	CHECK(partition_info(c.partition).mapped_bytes == 6 * MIB);
+	CHECK(unmap_memory(c.partition, 16 * MIB, 4 * MIB) == 0);
 	CHECK(partition_info(c.partition).mapped_bytes == 2 * MIB);
 	munmap(more, 4 * MIB);
 	child_destroy(&c);
@@ -332,12 +336,19 @@ static _Noreturn void busy_process(bool spins)
 	}
 }
 
-static int kills = 40;
+static unsigned int turns; /* of the random tests; 0: as usual */
+
+/* Nothing that a holder of the descriptors can ask for harms anybody but its own child. */
+static void survives_nonsense(void)
+{
+	for (uint64_t seed = 1; seed <= (turns ? turns : 10); seed++)
+		nonsense(seed * 0x9e3779b97f4a7c15ull, 3000);
+}
 
 /* Killed at any instant, a process leaves nothing behind: no partition, no pinned page, no page with the hypervisor. */
 static void nothing_survives_a_kill(void)
 {
-	for (int i = 0; i < kills; i++) {
+	for (unsigned int i = 0; i < (turns ? turns : 40); i++) {
 		pid_t pid = fork();
 
 		CHECK(pid >= 0);
@@ -362,6 +373,7 @@ static const struct {
 	{ "interrupt_wakes", interrupt_wakes },
 	{ "timer_wakes", timer_wakes },
 	{ "irqfd_interrupts", irqfd_interrupts },
+	{ "survives_nonsense", survives_nonsense },
 	{ "nothing_survives_a_kill", nothing_survives_a_kill },
 };
 
@@ -387,7 +399,7 @@ int main(int argc, char **argv)
 	device = open("/dev/mshv", O_RDWR | O_CLOEXEC);
 	CHECK(device >= 0);
 	if (argc > 2)
-		kills = atoi(argv[2]);
+		turns = (unsigned int)atoi(argv[2]);
 	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {
 		uint64_t start = now_us();
 
