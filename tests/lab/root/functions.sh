@@ -70,26 +70,31 @@ refuse() {
 	grep -qE "$lab_text" /run/refused || fail "no message like '$lab_text' from: $*"
 }
 
-# expect WORDS COMMAND...: a silent check.
+# expect WORDS COMMAND...: the command must succeed; what it prints is shown only when it does not.
 expect() {
 	lab_what=$1
 	shift
-	"$@" >/run/expected 2>&1 && return
-	cat /run/expected
-	fail "not so: $lab_what"
+	if ! "$@" >/run/expected 2>&1; then
+		cat /run/expected
+		fail "not so: $lab_what"
+	fi
+	echo "   ok: $lab_what"
 }
 
-# eventually SECONDS WORDS COMMAND...: waits until the command succeeds.
+# eventually SECONDS WORDS COMMAND...: waits until the command succeeds. The seconds are those of an otherwise idle host; a
+# busy one may take three times as long.
 eventually() {
-	lab_deadline=$(awk -v now="$(lab_uptime)" -v s="$1" 'BEGIN { print now + s }')
-	lab_limit=$1
+	lab_limit=$(($1 * 3))
+	lab_deadline=$(awk -v now="$(lab_uptime)" -v s="$lab_limit" 'BEGIN { print now + s }')
 	lab_what=$2
+	lab_begin=$(lab_uptime)
 	shift 2
 	until "$@" >/dev/null 2>&1; do
 		awk -v now="$(lab_uptime)" -v end="$lab_deadline" 'BEGIN { exit now < end }' &&
 			fail "not within $lab_limit s: $lab_what"
 		sleep "$lab_poll"
 	done
+	echo "   ok: $lab_what ($(lab_since "$lab_begin") s)"
 }
 
 # hypervisor_on CPU: CPUID there names a hypervisor with Hyper-V's interface.
