@@ -4,7 +4,7 @@
 
 #include <sched.h>
 
-#define DEEP 4u                      /* requests in flight that count as many */
+#define DEEP 2u                      /* requests in flight that count as many: a fast disk never lets more pile up */
 #define DEEP_STEP 8
 #define SCORE_MAX 64
 #define SCORE_PATIENT 32
