@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A well-behaved client of the synthetic disk: writes a seeded pattern one way, reads it back another way, checks every byte, flushes. `mib=`
- * says how much, `rounds=` how often, `seed=` with what. As a neighbour of misbehaving guests it shows that their doings are theirs alone.
+ * says how much, `rounds=` how often at least, `ms=` for how long at least, `seed=` with what. As a neighbour of misbehaving guests it shows that their doings are theirs alone.
  */
 #include "lib/guest.h"
 #include "lib/vmbus.h"
@@ -76,7 +76,7 @@ static bool read_all(uint64_t bytes, uint64_t seed)
 
 GUEST_TEST(storage, "writes, flushes, reads back and verifies through storvsc")
 {
-	uint64_t bytes = option_number("mib", 4) << 20, rounds = option_number("rounds", 1), seed = option_number("seed", 1), start, i;
+	uint64_t bytes = option_number("mib", 4) << 20, rounds = option_number("rounds", 1), seed = option_number("seed", 1), start, end, i;
 
 	if (!guest_disk(&storvsc, &disk))
 		return;
@@ -88,10 +88,11 @@ GUEST_TEST(storage, "writes, flushes, reads back and verifies through storvsc")
 	expected = page_alloc(1);
 	buffers = page_alloc(DEPTH);
 	start = rdtsc();
-	for (i = 0; i < rounds; i++)
+	end = start + tsc_hz / 1000 * option_number("ms", 0);
+	for (i = 0; i < rounds || rdtsc() < end; i++)
 		if (!write_all(bytes, seed + i) || !read_all(bytes, seed + i))
 			return;
-	print("GUEST-VALUE storage-ms %lu\n", (rdtsc() - start) / (tsc_hz / 1000));
+	print("%lu rounds\nGUEST-VALUE storage-ms %lu\n", i, (rdtsc() - start) / (tsc_hz / 1000));
 	print("packets %lu out %lu in, signals %lu out %lu in\n", storvsc.channel->packets_out, storvsc.channel->packets_in,
 	      storvsc.channel->signals_out, storvsc.channel->signals_in);
 	check(storvsc.refused == 0, "%lu answers made no sense", storvsc.refused);
