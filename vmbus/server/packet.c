@@ -276,3 +276,9 @@ int vmbus_channel_complete(struct vmbus_channel *channel, uint64_t transaction_i
 
 	return send_parts(channel, VMBUS_PACKET_COMPLETION, 0, transaction_id, 0, &part, 1);
 }
+
+void vmbus_channel_positions(const struct vmbus_channel *channel, uint32_t *received, uint32_t *sent)
+{
+	*received = channel->state->read_next;
+	*sent = channel->state->write_next;
+}

@@ -162,6 +162,12 @@ int vmbus_channel_sendv(struct vmbus_channel *channel, uint16_t type, uint16_t f
 /** Answers the packet with that transaction id. */
 int vmbus_channel_complete(struct vmbus_channel *channel, uint64_t transaction_id, const void *payload, uint32_t size);
 
+/**
+ * Where a successor would go on: *received is the first packet that does not count as handled (inside `signal`, the one taken last),
+ * *sent the end of the last packet sent. With them a device can tell what its predecessor did last.
+ */
+void vmbus_channel_positions(const struct vmbus_channel *channel, uint32_t *received, uint32_t *sent);
+
 /** Between begin and end sends are gathered: the guest sees them together and gets at most one signal. They nest. */
 void vmbus_channel_batch_begin(struct vmbus_channel *channel);
 void vmbus_channel_batch_end(struct vmbus_channel *channel);

@@ -74,8 +74,8 @@ static bool take(struct storvsp *vsp, struct storvsp_channel *channel, struct re
 		request_put(vsp, r);
 		return false;
 	}
-	repeated = channel->may_repeat && packet.transaction_id == channel->repeated_id;
-	channel->may_repeat = false;
+	repeated = channel->skip_first;
+	channel->skip_first = false;
 	/* The guest completes nothing that we sent; what a predecessor took and wrote down is done already. */
 	if (packet.type == VMBUS_PACKET_COMPLETION || repeated) {
 		request_put(vsp, r);
@@ -87,6 +87,7 @@ static bool take(struct storvsp *vsp, struct storvsp_channel *channel, struct re
 	r->wants_answer = packet.flags & VMBUS_PACKET_FLAG_COMPLETION_REQUESTED;
 	r->iov_count = packet.iov_count;
 	r->iov_bytes = packet.iov_bytes;
+	request_record_taken(vsp, r);
 	if (rc || packet.payload_bytes != sizeof r->packet || (packet.type != VMBUS_PACKET_INBAND && packet.type != VMBUS_PACKET_GPA_DIRECT))
 		reject(vsp, r);
 	else if (r->packet.operation == STORVSP_COMPLETE_IO)
@@ -157,7 +158,7 @@ static void on_close(void *device, struct vmbus_channel *vmbus)
 	struct storvsp *vsp = channel->vsp;
 
 	(void)vmbus;
-	channel->open = channel->stalled = channel->again = channel->polled = channel->may_repeat = false;
+	channel->open = channel->stalled = channel->again = channel->polled = channel->skip_first = false;
 	request_abandon(vsp, channel);
 	if (channel->index)
 		return;
@@ -208,12 +209,6 @@ void storvsp_process_completions(struct storvsp *vsp)
 {
 	bool again = false;
 
-	/* Before an answer can make the guest use its id anew. */
-	for (uint32_t i = 0; i < STORVSP_CHANNELS; i++)
-		if (vsp->channels[i].may_repeat) {
-			vmbus_channel_poll(vsp->channels[i].channel);
-			vsp->channels[i].may_repeat = false;
-		}
 	storvsp_reap(vsp, false);
 	for (uint32_t i = 0; i < STORVSP_CHANNELS; i++) {
 		struct storvsp_channel *channel = &vsp->channels[i];

@@ -82,8 +82,7 @@ void request_reset(struct storvsp *vsp, struct request *r)
 /* False: no room, nothing was sent. */
 static bool send_answer(struct storvsp *vsp, struct request *r)
 {
-	/* Struck out first: answered twice would end another request of the guest that has the same id by then. */
-	request_forget(vsp, r);
+	request_record_sending(vsp, r, true);
 	if (vmbus_channel_complete(r->channel->channel, r->transaction_id, &r->packet, sizeof r->packet) == -EAGAIN) {
 		request_record_answer(vsp, r);
 		return false;
@@ -99,8 +98,10 @@ void request_answer(struct storvsp *vsp, struct request *r)
 
 	r->packet.operation = STORVSP_COMPLETE_IO;
 	r->packet.flags = 0;
-	if (!r->wants_answer)
+	if (!r->wants_answer) {
+		request_record_sending(vsp, r, false);
 		return request_put(vsp, r);
+	}
 	if (channel->backlog.first) {
 		request_record_answer(vsp, r);
 		request_push(&channel->backlog, r);

@@ -32,16 +32,25 @@ static void publish(struct storvsp *vsp, struct request *r)
 	r->recorded = true;
 }
 
+static void fill(struct storvsp *vsp, const struct request *r)
+{
+	struct storvsp_request_state *s = place(vsp, r);
+
+	s->transaction_id = r->transaction_id;
+	s->channel = r->channel->index;
+	s->wants_answer = r->wants_answer;
+	s->answered = 0;
+	s->segment_count = 0;
+}
+
 void request_record(struct storvsp *vsp, struct request *r)
 {
 	const struct guest_map *map = vmbus_channel_memory(r->channel->channel);
 	struct storvsp_request_state *s = place(vsp, r);
 
-	s->transaction_id = r->transaction_id;
-	s->channel = r->channel->index;
-	s->segment_count = (uint16_t)r->iov_count;
-	s->wants_answer = r->wants_answer;
+	fill(vsp, r);
 	memcpy(s->packet, &r->packet, sizeof s->packet);
+	s->segment_count = (uint16_t)r->iov_count;
 	for (uint32_t i = 0; i < r->iov_count; i++) {
 		s->segments[i].gpa = gpa_of(map, r->iov[i].iov_base);
 		s->segments[i].bytes = r->iov[i].iov_len;
@@ -53,13 +62,38 @@ void request_record_answer(struct storvsp *vsp, struct request *r)
 {
 	struct storvsp_request_state *s = place(vsp, r);
 
-	request_forget(vsp, r);
-	s->transaction_id = r->transaction_id;
-	s->channel = r->channel->index;
-	s->segment_count = 0;
-	s->wants_answer = r->wants_answer;
-	memcpy(s->packet, &r->packet, sizeof s->packet);
+	if (!r->recorded)
+		fill(vsp, r);
+	memcpy(s->answer, &r->packet, sizeof s->answer);
+	__atomic_store_n(&s->answered, 1, __ATOMIC_RELEASE);
 	publish(vsp, r);
+}
+
+void request_record_taken(struct storvsp *vsp, const struct request *r)
+{
+	struct storvsp_channel_state *s = &vsp->state->channels[r->channel->index];
+	uint32_t received, sent;
+
+	vmbus_channel_positions(r->channel->channel, &received, &sent);
+	s->taken = r->sequence;
+	s->taken_done = 0;
+	__atomic_store_n(&s->taken_position, received, __ATOMIC_RELEASE);
+}
+
+void request_record_sending(struct storvsp *vsp, const struct request *r, bool sending)
+{
+	struct storvsp_channel_state *s = &vsp->state->channels[r->channel->index];
+	uint32_t received, sent;
+
+	if (s->sending == s->taken || (!sending && r->sequence == s->taken))
+		__atomic_store_n(&s->taken_done, 1, __ATOMIC_RELEASE);
+	if (!sending)
+		return;
+	vmbus_channel_positions(r->channel->channel, &received, &sent);
+	/* 0 in between: a number and a position that do not belong together would be believed. */
+	__atomic_store_n(&s->sending, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&s->send_position, sent, __ATOMIC_RELEASE);
+	__atomic_store_n(&s->sending, r->sequence, __ATOMIC_RELEASE);
 }
 
 void request_forget(struct storvsp *vsp, struct request *r)
@@ -85,7 +119,9 @@ static bool load(struct storvsp *vsp, struct storvsp_channel *channel, uint32_t 
 	r->disk = NULL;
 	r->iov_count = 0;
 	r->iov_bytes = 0;
-	memcpy(&r->packet, s->packet, sizeof r->packet);
+	memcpy(&r->packet, s->answered ? s->answer : s->packet, sizeof r->packet);
+	if (s->answered)
+		return true;
 	if (s->segment_count > STORVSP_MAX_SEGMENTS)
 		return false;
 	for (uint32_t i = 0; i < s->segment_count; i++) {
@@ -115,21 +151,41 @@ static uint32_t next_after(const struct storvsp *vsp, uint16_t channel, uint64_t
 	return found;
 }
 
+/* Whether the packet that the channel's position is at was taken already, and more: written down, or answered. Strikes out what was sent. */
+static bool was_handled(struct storvsp *vsp, const struct storvsp_channel *channel)
+{
+	const struct storvsp_channel_state *s = &vsp->state->channels[channel->index];
+	uint32_t received, sent;
+	bool handled = s->taken_done;
+
+	vmbus_channel_positions(channel->channel, &received, &sent);
+	for (uint32_t i = 0; i < vsp->state->request_limit; i++) {
+		struct storvsp_request_state *request = &vsp->state->requests[i];
+
+		if (!request->sequence || request->channel != channel->index || vsp->requests[i].sequence)
+			continue;
+		handled |= request->sequence == s->taken;
+		if (request->sequence != s->sending || sent == s->send_position)
+			continue;
+		request->sequence = 0;
+		request_push_front(&vsp->free, &vsp->requests[i]);
+	}
+	handled |= s->sending == s->taken && sent != s->send_position;
+	return s->taken && received == s->taken_position && handled;
+}
+
 void request_restore(struct storvsp *vsp, struct storvsp_channel *channel)
 {
 	uint64_t after = 0;
 	uint32_t index;
 
+	channel->skip_first = was_handled(vsp, channel);
 	while ((index = next_after(vsp, channel->index, after)) != STORVSP_MAX_REQUESTS) {
 		struct request *r = &vsp->requests[index];
 
 		after = vsp->state->requests[index].sequence;
-		if (vsp->requests[index].sequence)
+		if (r->sequence)
 			continue;
-		if (after == vsp->state->sequence) {
-			channel->may_repeat = true;
-			channel->repeated_id = vsp->state->requests[index].transaction_id;
-		}
 		if (!load(vsp, channel, index)) {
 			r->packet.status = STORVSP_STATUS_INVALID_PARAMETER;
 			r->packet.srb.srb_status = SRB_STATUS_ABORTED;
@@ -142,6 +198,7 @@ void request_restore(struct storvsp *vsp, struct storvsp_channel *channel)
 
 void request_forget_old(struct storvsp *vsp, uint16_t index)
 {
+	memset(&vsp->state->channels[index], 0, sizeof vsp->state->channels[index]);
 	for (uint32_t i = 0; i < vsp->state->request_limit; i++) {
 		struct storvsp_request_state *s = &vsp->state->requests[i];
 

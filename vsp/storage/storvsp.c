@@ -184,10 +184,21 @@ int storvsp_start(struct storvsp *vsp)
 	return rc;
 }
 
-void storvsp_drain(struct storvsp *vsp)
+static void drain(struct storvsp *vsp)
 {
 	while (vsp->in_queue)
 		storvsp_reap(vsp, true);
+}
+
+void storvsp_drain(struct storvsp *vsp)
+{
+	drain(vsp);
+	/* A guest that does not signal because something was in flight is looked after by nobody now. */
+	for (uint32_t i = 0; i < STORVSP_CHANNELS; i++)
+		if (vsp->channels[i].open && vsp->channels[i].polled) {
+			vsp->queue->ops->nudge(vsp->queue);
+			return;
+		}
 }
 
 static void destroy(struct storvsp *vsp)
@@ -211,7 +222,7 @@ void storvsp_free(struct storvsp *vsp)
 	storvsp_take_back(&vsp->channels[0]);
 	for (uint32_t i = 1; i < STORVSP_CHANNELS; i++)
 		storvsp_take_back(&vsp->channels[i]);
-	storvsp_drain(vsp);
+	drain(vsp);
 	destroy(vsp);
 }
 
@@ -235,7 +246,7 @@ void storvsp_detach(struct storvsp *vsp)
 			vsp->orphans++;
 		}
 	}
-	storvsp_drain(vsp);
+	drain(vsp);
 	destroy(vsp);
 }
 

@@ -56,9 +56,7 @@ struct storvsp_channel {
 	bool stalled;                /* packets were left in the ring for want of a free request */
 	bool polled;                 /* the guest does not signal: see STORVSP_POLL_DEPTH */
 	bool again;                  /* it kept producing: wants another turn */
-	/* Successor: the packet taken last may still be in the ring. */
-	bool may_repeat;
-	uint64_t repeated_id;
+	bool skip_first;             /* successor: the packet taken last is still in the ring */
 	struct request_list backlog; /* answers that found the ring full */
 };
 
@@ -172,12 +170,16 @@ void request_done(void *context, struct disk_op *op, int result);
 
 /* request_state.c */
 void request_record(struct storvsp *vsp, struct request *request);
-/** Instead of the request, what is to be sent for it. */
+/** The packet was taken from its ring just now. */
+void request_record_taken(struct storvsp *vsp, const struct request *request);
+/** Its answer is sent next, or not wanted: sending is false then. */
+void request_record_sending(struct storvsp *vsp, const struct request *request, bool sending);
+/** That is to be sent for it as soon as there is room. */
 void request_record_answer(struct storvsp *vsp, struct request *request);
 void request_forget(struct storvsp *vsp, struct request *request);
 /** A successor's channel is open again: does again what was in flight there. */
 void request_restore(struct storvsp *vsp, struct storvsp_channel *channel);
-/** What a predecessor had in flight on the channel is of no use: it was opened anew. */
+/** What a predecessor did on the channel is of no use: it was opened anew. */
 void request_forget_old(struct storvsp *vsp, uint16_t index);
 
 /* request_data.c */

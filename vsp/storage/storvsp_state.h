@@ -28,9 +28,21 @@ struct storvsp_request_state {
 	uint64_t transaction_id;
 	uint16_t channel;         /* subchannel index, 0 = primary */
 	uint16_t segment_count;
-	uint32_t wants_answer;
+	uint16_t wants_answer;
+	uint16_t answered;        /* `answer` is valid: only sending it is left to do */
 	uint8_t  packet[64];      /* struct storvsp_packet as the guest sent it */
+	uint8_t  answer[64];
 	struct storvsp_segment segments[STORVSP_MAX_SEGMENTS];
+};
+
+/** What was done last on a channel: a kill between two steps of it must neither lose a request nor answer it twice. */
+struct storvsp_channel_state {
+	uint64_t taken;           /* sequence of the request taken last */
+	uint32_t taken_position;  /* where it lies in the ring; written last */
+	uint32_t taken_done;      /* it is answered, or nobody wants to know */
+	uint64_t sending;         /* sequence of the request answered last, */
+	uint32_t send_position;   /* if the ring of answers has gone on from here */
+	uint32_t reserved;
 };
 
 struct storvsp_state {
@@ -42,6 +54,7 @@ struct storvsp_state {
 	uint16_t subchannels;     /* offered */
 	uint32_t request_limit;   /* requests[] from here on were never used */
 	uint64_t sequence;        /* of the request taken last */
+	struct storvsp_channel_state channels[1 + STORVSP_MAX_SUBCHANNELS];
 	struct storvsp_request_state requests[STORVSP_MAX_REQUESTS];
 };
 

@@ -91,6 +91,73 @@ START_TEST(the_packet_taken_last_is_not_done_twice)
 }
 END_TEST
 
+/* Killed after the answer was put into the ring but before the request was struck out. */
+START_TEST(an_answer_that_was_sent_is_not_sent_twice)
+{
+	struct answer answer;
+	uint64_t id, sequence = 0;
+	uint32_t index = 0;
+
+	c.fake.hold = true;
+	id = put(false, 0, 0);
+	while (!c.state->requests[index].sequence)
+		index++;
+	sequence = c.state->requests[index].sequence;
+	fake_finish(&c.fake, 0);
+	ck_assert_uint_eq(c.state->requests[index].sequence, 0);
+	c.state->requests[index].sequence = sequence;
+	succeed();
+	wait_answer(&c, &c.g, &answer);
+	ck_assert_uint_eq(answer.id, id);
+	storvsp_process_completions(c.vsp);
+	ck_assert(!take_answer(&c, &c.g, &answer));
+	ck_assert_uint_eq(c.fake.begun[DISK_READ], 0);
+	ck_assert_uint_eq(transfer(&c, 0, false, 0, 1, 512).srb_status, SRB_STATUS_SUCCESS);
+}
+END_TEST
+
+/* Killed after it was noted that the answer is sent next, but before it was. */
+START_TEST(an_answer_that_was_not_sent_is_made_again)
+{
+	struct answer answer;
+	uint64_t id;
+
+	c.fake.hold = true;
+	id = put(false, 0, 0);
+	c.state->channels[0].sending = c.state->sequence;
+	c.state->channels[0].send_position = c.p.state->channels[0].write_next;
+	succeed();
+	wait_answer(&c, &c.g, &answer);
+	ck_assert_uint_eq(answer.id, id);
+	ck_assert_uint_eq(c.fake.begun[DISK_READ], 1);
+	storvsp_process_completions(c.vsp);
+	ck_assert(!take_answer(&c, &c.g, &answer));
+}
+END_TEST
+
+/* A command that needs no disk leaves nothing in flight: killed before (_i 0) or after its answer was sent. */
+START_TEST(a_command_answered_at_once_is_answered_once)
+{
+	static const uint8_t test_unit_ready[6];
+	uint32_t read = c.p.state->channels[0].read_next, write = c.p.state->channels[0].write_next;
+	struct answer answer;
+	uint64_t id = put_command(&c, &c.g, 0, 0, test_unit_ready, 6, STORVSP_DATA_NONE, 0, 0);
+
+	c.p.state->channels[0].read_next = read;
+	if (_i == 0) {
+		c.p.state->channels[0].write_next = write;
+		ck_assert_uint_eq(c.state->channels[0].send_position, write);
+	}
+	succeed();
+	wait_answer(&c, &c.g, &answer);
+	ck_assert_uint_eq(answer.id, id);
+	ck_assert_uint_eq(answer.packet.srb.srb_status, SRB_STATUS_SUCCESS);
+	storvsp_process_completions(c.vsp);
+	ck_assert(!take_answer(&c, &c.g, &answer));
+	ck_assert_uint_eq(transfer(&c, 0, false, 0, 1, 512).srb_status, SRB_STATUS_SUCCESS);
+}
+END_TEST
+
 /* Answers that had found no room are kept too, and the commands are not done again. */
 START_TEST(answers_that_waited_for_room_are_sent)
 {
@@ -164,6 +231,9 @@ int main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, requests_in_flight_are_done_again);
 	tcase_add_test(t, the_packet_taken_last_is_not_done_twice);
+	tcase_add_test(t, an_answer_that_was_sent_is_not_sent_twice);
+	tcase_add_test(t, an_answer_that_was_not_sent_is_made_again);
+	tcase_add_loop_test(t, a_command_answered_at_once_is_answered_once, 0, 2);
 	tcase_add_test(t, answers_that_waited_for_room_are_sent);
 	tcase_add_test(t, a_state_that_does_not_fit_is_not_followed);
 	tcase_add_test(t, states_of_others_are_refused);
