@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How eagerly the loop's thread takes a processor from a VP. With one request at a time the guest waits for each: the loop must
- * run at once, so that the disk works while the guest goes idle. With many small ones in flight the guest has more to submit, and
- * every interruption costs a switch between guest and root: the loop then waits until the guest idles or its time is up
- * (SCHED_BATCH). It matters only where VPs and the loop share processors; an idle processor takes the loop at once in both cases.
+ * How eagerly the loop's thread takes a processor from a VP. A guest that waits for each request goes idle after it: the loop must
+ * run at once, so that the disk works meanwhile. A guest that goes on has more to submit, and every interruption costs a switch
+ * between guest and root: the loop then waits until the guest idles or its time is up (SCHED_BATCH). The number in flight does
+ * not tell the two apart: behind a fast disk it is one in both cases. How often the guest halts does.
+ * It matters only where VPs and the loop share processors; an idle processor takes the loop at once in both cases.
  */
 #ifndef BULKHEAD_WORKER_PACE_H
 #define BULKHEAD_WORKER_PACE_H
@@ -12,15 +13,16 @@
 #include <stdint.h>
 
 struct pace {
-	int score;
 	bool patient;                /* the thread is SCHED_BATCH */
-	uint64_t operations, bytes;  /* as of the last decision */
+	uint64_t operations, bytes, halts; /* totals as of the last decision */
 };
 
+/** Whether enough operations have ended since the last decision for another one. */
+bool pace_due(const struct pace *pace, uint64_t operations);
 /**
- * After requests were taken from a ring or answered: pending are in flight now; operations and bytes are totals since the
- * start. Returns whether the calling thread's policy was changed.
+ * Decides from totals since the start: operations and bytes of the disks, halts of all VPs. Returns whether the calling
+ * thread's policy was changed.
  */
-bool pace_sample(struct pace *pace, uint64_t pending, uint64_t operations, uint64_t bytes);
+bool pace_decide(struct pace *pace, uint64_t operations, uint64_t bytes, uint64_t halts);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "abi/bulkhead.h"
 #include "log.h"
 #include "ring_queue.h"
 
@@ -131,7 +132,8 @@ static bool has_disks(const struct worker_config *c, unsigned int controller)
 void providers_pace(struct providers *p)
 {
 	const struct worker_config *c = &p->machine->config;
-	uint64_t pending = 0, operations = 0, bytes = 0;
+	uint64_t operations = 0, bytes = 0, halts = 0;
+	struct bulkhead_vp_info vp;
 	struct storvsp_disk_stats s;
 	unsigned int i;
 
@@ -140,11 +142,15 @@ void providers_pace(struct providers *p)
 
 		if (!storvsp_get_stats(p->controller[d->controller], d->target, d->lun, &s))
 			continue;
-		pending += s.pending;
 		operations += s.reads + s.writes;
 		bytes += s.read_bytes + s.written_bytes;
 	}
-	pace_sample(&p->pace, pending, operations, bytes);
+	if (!pace_due(&p->pace, operations))
+		return;
+	for (i = 0; i < c->vp_count; i++)
+		if (mshv_vp_info(&p->machine->vps.vp[i].mshv, &vp) == 0)
+			halts += vp.exits[BH_EXIT_HLT];
+	pace_decide(&p->pace, operations, bytes, halts);
 }
 
 /** Some controller's operations ended. The others are asked too: nothing comes of it, at little cost. */
@@ -157,8 +163,7 @@ static void process_controllers(void *context)
 		if (p->controller[i] != NULL)
 			storvsp_process_completions(p->controller[i]);
 	/* A guest with many requests in flight is not asked to signal: its load shows here. */
-	if (!p->pace.patient)
-		providers_pace(p);
+	providers_pace(p);
 }
 
 static int create_controller(struct providers *p, struct vmbus_server *server, unsigned int index)
