@@ -134,6 +134,10 @@ int main(int argc, char **argv)
 		} else if (sscanf(mark, "BENCH-END %63s %llu", name, &ops) == 2 && ops > 0) {
 			read_counters(counters, after);
 			printf("%s exits_per_%s %.3f\n", label, name, (exits(after) - exits(before)) / (double)ops);
+			for (size_t i = 3; i < COUNTERS - 1; i++)
+				if (after[i] > before[i])
+					printf("%s %s_per_%s %.3f\n", label, counter_names[i], name,
+					       (after[i] - before[i]) / (double)ops);
 			if (after[0] > 0) {
 				printf("%s dispatches_per_%s %.3f\n", label, name, (after[0] - before[0]) / (double)ops);
 				printf("%s signals_per_%s %.3f\n", label, name, (after[2] - before[2]) / (double)ops);
