@@ -14,15 +14,12 @@
 
 struct pace {
 	bool patient;                /* the thread is SCHED_BATCH */
-	uint64_t operations, bytes, halts; /* totals as of the last decision */
+	uint64_t operations, halts;  /* totals as of the last decision */
 };
 
 /** Whether enough operations have ended since the last decision for another one. */
 bool pace_due(const struct pace *pace, uint64_t operations);
-/**
- * Decides from totals since the start: operations and bytes of the disks, halts of all VPs. Returns whether the calling
- * thread's policy was changed.
- */
-bool pace_decide(struct pace *pace, uint64_t operations, uint64_t bytes, uint64_t halts);
+/** Decides from totals since the start: disk operations, halts of all VPs. Returns whether the calling thread's policy was changed. */
+bool pace_decide(struct pace *pace, uint64_t operations, uint64_t halts);
 
 #endif

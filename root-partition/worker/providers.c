@@ -132,7 +132,7 @@ static bool has_disks(const struct worker_config *c, unsigned int controller)
 void providers_pace(struct providers *p)
 {
 	const struct worker_config *c = &p->machine->config;
-	uint64_t operations = 0, bytes = 0, halts = 0;
+	uint64_t operations = 0, halts = 0;
 	struct bulkhead_vp_info vp;
 	struct storvsp_disk_stats s;
 	unsigned int i;
@@ -143,14 +143,13 @@ void providers_pace(struct providers *p)
 		if (!storvsp_get_stats(p->controller[d->controller], d->target, d->lun, &s))
 			continue;
 		operations += s.reads + s.writes;
-		bytes += s.read_bytes + s.written_bytes;
 	}
 	if (!pace_due(&p->pace, operations))
 		return;
 	for (i = 0; i < c->vp_count; i++)
 		if (mshv_vp_info(&p->machine->vps.vp[i].mshv, &vp) == 0)
 			halts += vp.exits[BH_EXIT_HLT];
-	pace_decide(&p->pace, operations, bytes, halts);
+	pace_decide(&p->pace, operations, halts);
 }
 
 /** Some controller's operations ended. The others are asked too: nothing comes of it, at little cost. */

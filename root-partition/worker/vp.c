@@ -3,6 +3,7 @@
 #include "vp.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,10 +28,13 @@ static void enter(struct vp *vp)
 static void *vp_thread(void *argument)
 {
 	struct vp *vp = argument;
+	const struct sched_param none = { 0 };
 	struct vp_set *set = vp->set;
 	struct hv_message message;
 	int rc;
 
+	/* Woken by an answer, a VP lets the loop finish giving the others that are ready too. See pace.h. */
+	sched_setscheduler(0, SCHED_BATCH, &none);
 	for (;;) {
 		enter(vp);
 		if (!atomic_exchange(&set->ran, true))
