@@ -11,7 +11,7 @@ help:
 	@echo 'make check    all tests: unit, fuzz, rules, lab (CHECK="-L unit" etc. for some)'
 	@echo 'make bench    the bare machine, a Bulkhead child and KVM+QEMU side by side; writes $(BUILD)/bench.json'
 	@echo 'make lab      a shell in the root partition of an emulated machine'
-	@echo 'make install  into DESTDIR (for a Debian machine with AMD-V)'
+	@echo 'make install  onto this machine, or into DESTDIR for a package'
 	@echo 'make clean    remove $(BUILD)/'
 
 packages:
@@ -38,6 +38,9 @@ lab: build
 
 install: build
 	@cmake --install $(BUILD)
+	@[ -n "$(DESTDIR)" ] || for module in /lib/modules/*/extra/bulkhead.ko; do \
+		version=$${module#/lib/modules/}; depmod "$${version%%/*}"; done
+	@[ -n "$(DESTDIR)" ] || ! command -v systemd-sysusers >/dev/null || systemd-sysusers bulkhead.conf
 
 clean:
 	rm -rf $(BUILD)
