@@ -96,13 +96,16 @@ static uint64_t map_one(struct partition *p, uint64_t gfn, uint64_t pfn, enum np
 								       HV_STATUS_INSUFFICIENT_MEMORY;
 }
 
+/* False: a page of another size is there. A hole is fine. */
 static bool unmap_one(struct partition *p, uint64_t gfn, enum npt_level level)
 {
 	enum npt_level found;
 	struct npt_translation t;
 	uint64_t pa;
 
-	if (!npt_walk(p->npt, gfn * PAGE_SIZE, &t) || t.level != level || !npt_unmap(p->npt, gfn * PAGE_SIZE, &pa, &found))
+	if (!npt_walk(p->npt, gfn * PAGE_SIZE, &t))
+		return true;
+	if (t.level != level || !npt_unmap(p->npt, gfn * PAGE_SIZE, &pa, &found))
 		return false;
 	pagemap_remove(pa / PAGE_SIZE, 1ull << (9 * level));
 	p->mapped_bytes -= PAGE_SIZE << (9 * level);
@@ -159,7 +162,7 @@ uint64_t hvcall_map_gpa_pages(struct hypercall *call)
 }
 
 /**
- * Holes are skipped. The pages are the root's alone once every CPU has passed through an exit (HVCALL_BULKHEAD_SYNC): until then a
+ * Holes are skipped; a page of another size than asked for ends the call with HV_STATUS_INVALID_PARAMETER. The pages are the root's alone once every CPU has passed through an exit (HVCALL_BULKHEAD_SYNC): until then a
  * VP that runs elsewhere may still use a translation.
  */
 uint64_t hvcall_unmap_gpa_pages(struct hypercall *call)
@@ -174,8 +177,11 @@ uint64_t hvcall_unmap_gpa_pages(struct hypercall *call)
 	lock(&hv.lock);
 	status = find_active(in->partition_id, &p);
 	if (status == HV_STATUS_SUCCESS) {
-		for (; call->reps_done < call->reps; call->reps_done++)
-			unmap_one(p, in->gfn + call->reps_done * step, level);
+		for (; status == HV_STATUS_SUCCESS && call->reps_done < call->reps; call->reps_done++)
+			if (!unmap_one(p, in->gfn + call->reps_done * step, level)) {
+				status = HV_STATUS_INVALID_PARAMETER;
+				break;
+			}
 		__atomic_add_fetch(&p->npt_generation, 1, __ATOMIC_SEQ_CST);
 	}
 	unlock(&hv.lock);

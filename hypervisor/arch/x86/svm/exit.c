@@ -180,7 +180,7 @@ static void cpuid_exit(struct vp *vp)
 enum vp_run_result svm_child_exit(struct cpu *cpu, struct vp *vp)
 {
 	struct vmcb *v = vp->vmcb;
-	uint64_t code = v->control.exit_code;
+	uint32_t code = v->control.exit_code;
 
 	switch (code) {
 	case SVM_EXIT_INTR:
@@ -237,6 +237,9 @@ enum vp_run_result svm_child_exit(struct cpu *cpu, struct vp *vp)
 	case SVM_EXIT_SHUTDOWN:
 		return fatal(vp, HVMSG_UNRECOVERABLE_EXCEPTION, "triple fault");
 	case SVM_EXIT_INVALID:
+		/* What the save area holds now is undefined (15.5.1); with an emulator it is the host's own state. */
+		memset(&v->save, 0, sizeof v->save);
+		v->save.efer = EFER_SVME;
 		return fatal(vp, HVMSG_INVALID_VP_REGISTER_VALUE, "the processor refuses the VP's state");
 	case SVM_EXIT_INVLPGA:
 	case SVM_EXIT_VMRUN:

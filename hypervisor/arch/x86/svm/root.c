@@ -233,7 +233,7 @@ static void root_exit(struct cpu *cpu, struct vmcb *vmcb)
 	/* An event whose delivery was cut off by this exit is delivered again (15.7.2), unless the handler injects another. */
 	vmcb->control.event_inj = vmcb->control.exit_int_info & SVM_EVENT_VALID ? vmcb->control.exit_int_info : 0;
 
-	switch (vmcb->control.exit_code) {
+	switch ((uint32_t)vmcb->control.exit_code) {
 	case SVM_EXIT_CPUID:
 		root_cpuid(cpu, vmcb);
 		break;

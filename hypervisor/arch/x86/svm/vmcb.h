@@ -177,7 +177,8 @@ _Static_assert(sizeof(struct vmcb) == 4096, "one page (15.5.1)");
 #define SVM_EXIT_XSETBV          0x8d
 #define SVM_EXIT_RDPRU           0x8e
 #define SVM_EXIT_NPF             0x400
-#define SVM_EXIT_INVALID         (~0ull)
+/* -1; an emulator may write 32 bits of it only. */
+#define SVM_EXIT_INVALID         0xffffffffu
 
 /* EXITINFO1 of a nested page fault (15.25.6): page-fault error code and where the walk failed. */
 #define SVM_NPF_PRESENT          (1ull << 0)
