@@ -9,8 +9,8 @@ guest() {
 	guest_name=$1
 	guest_cpus=$2
 	shift 2
-	timeout 60 "$worker" --standalone --kernel /lab/conformance.elf --memory 64MiB --cpus "$guest_cpus" \
-		--append "test=$guest_name $*" >"/run/out/$guest_name.log" 2>"/run/out/$guest_name.worker" </dev/null
+	timeout -k 2 60 "$worker" --standalone --kernel /lab/conformance.elf --memory 64MiB --cpus "$guest_cpus" \
+		--disk /disks/three.img --append "test=$guest_name $*" >"/run/out/$guest_name.log" 2>"/run/out/$guest_name.worker" </dev/null
 	guest_code=$?
 	cat "/run/out/$guest_name.log" "/run/out/$guest_name.worker"
 	return $guest_code
@@ -29,10 +29,18 @@ for name in hello cpuidloop msr hypercall timer synic; do
 	step $name "one VP"
 	passes $name 1
 done
-for name in smp fpu; do
+for name in smp nmi fpu; do
 	step $name "two VPs"
 	passes $name 2
 done
+
+for name in storage kexec reset; do
+	step $name "a disk"
+	passes $name 1
+done
+
+step poweroff "ACPI S5"
+guest poweroff 1 || fail "exit code $guest_code"
 
 step pair "two children at once keep their own floating point state"
 guest fpu 2 seed=1 rounds=2000 >/dev/null &

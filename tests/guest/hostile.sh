@@ -52,6 +52,7 @@ told_off baddata
 told_off channels
 told_off flipring ms=2000
 told_off storm ms=1000
+told_off wildapic ms=1000 nmi=0
 ended triplefault 'triple fault'
 ended triplefault2 'VP 1: triple fault'
 ended fetch 'instruction fetch outside memory'
