@@ -71,8 +71,11 @@ static void process(struct client *c)
 	do
 		rc = sd_bus_process(c->bus, NULL);
 	while (rc > 0 && --left);   /* what is left makes sd_bus_get_timeout() say "now" */
-	if (rc < 0)
+	if (rc < 0) {
 		c->broken = true;
+		/* sd-bus has closed the descriptor: its number may be the next client's before this one is dropped. */
+		watch_free(&c->watch);
+	}
 }
 
 static void on_client(void *arg, int events)
