@@ -235,6 +235,10 @@ enum vp_run_result svm_child_exit(struct cpu *cpu, struct vp *vp)
 		svm_inject_exception_error(v, VECTOR_GP, 0);
 		return VP_RUN_CONTINUE;
 	case SVM_EXIT_SHUTDOWN:
+		log_write("partition %llu VP %u: cr2 %llx cr3 %llx rsp %llx idt %llx, last event %llx, window %llx\n",
+			  (unsigned long long)vp->partition->id, vp->index, (unsigned long long)v->save.cr2,
+			  (unsigned long long)v->save.cr3, (unsigned long long)v->save.rsp, (unsigned long long)v->save.idtr.base,
+			  (unsigned long long)v->control.exit_int_info, (unsigned long long)v->control.v_intr);
 		return fatal(vp, HVMSG_UNRECOVERABLE_EXCEPTION, "triple fault");
 	case SVM_EXIT_INVALID:
 		/* What the save area holds now is undefined (15.5.1); with an emulator it is the host's own state. */
