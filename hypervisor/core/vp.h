@@ -89,8 +89,6 @@ uint64_t vp_take(struct cpu *cpu, uint64_t partition_id, uint32_t index, struct 
 void vp_release(struct vp *vp);
 /** Gives the VP's pages back to its partition's pool. With hv.lock; not while it is owned. */
 void vp_destroy(struct vp *vp);
-/** Posts a fixed interrupt; any CPU. */
-void vp_post_interrupt(struct vp *vp, uint8_t vector);
 /** Asks for NMI, INIT or SIPI (VP_PENDING_*); any CPU. */
 void vp_post_pending(struct vp *vp, uint32_t what, uint8_t sipi_vector);
 /** Ends the current run with a message to the root: header and type are filled in; payload is the intercept message. */

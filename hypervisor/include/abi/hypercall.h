@@ -18,7 +18,6 @@
 #define HV_HYPERCALL_REP_COUNT_SHIFT 32
 #define HV_HYPERCALL_REP_START_SHIFT 48
 #define HV_HYPERCALL_REP_MASK      0xfffull
-#define HV_HYPERCALL_RESERVED_MASK ((0x1full << 27) & ~(1ull << 31) ) /* 30:27 */
 
 /* Result: status 15:0, reps completed 43:32. */
 #define HV_RESULT_STATUS(r)   ((uint16_t)(r))

@@ -7,7 +7,7 @@
 #include "core/string.h"
 #include "core/vp.h"
 
-/* 64-bit registers that lie in the VMCB's save area or in struct vp. writable: bits that a VMM may set. */
+/* 64-bit registers that lie in the VMCB's save area or in struct vp. */
 enum where { IN_SAVE, IN_VP };
 
 static const struct {
