@@ -19,6 +19,10 @@
 #define CONFIG_MEMORY_MAX  (448ull << 30)
 #define CONFIG_CMDLINE_MAX 2047u
 #define CONFIG_UUID_TEXT   37u               /* with its NUL */
+#define CONFIG_MAX_INTERFACES 8u
+#define CONFIG_MAX_QUEUES  8u                /* of one interface */
+#define CONFIG_MAC_BYTES   6u
+#define CONFIG_MAC_TEXT    18u               /* with its NUL */
 
 enum config_on_crash { CONFIG_CRASH_STOP, CONFIG_CRASH_RESTART };
 enum config_on_reboot { CONFIG_REBOOT_RESTART, CONFIG_REBOOT_STOP };
@@ -34,6 +38,23 @@ struct config_disk {
 	uint32_t block_size;         /* logical bytes; 0: what the backing asks for */
 	char     target[16];         /* as people call it: "sda", or "0:5" for controller 0, LUN 5 */
 	char     serial[33];
+};
+
+/* A limit as libvirt's users write it: average and peak in units of 1000 bytes a second, burst in KiB. 0: none. */
+struct config_rate {
+	uint32_t average, peak, burst;
+};
+
+struct config_interface {
+	char     bridge[16];         /* its name in the root */
+	uint8_t  mac[CONFIG_MAC_BYTES];
+	bool     has_mac;
+	bool     link_down;          /* the cable is out at the start */
+	bool     allow_spoofing;     /* the guest may send from other MAC addresses than its own */
+	uint16_t vlan;               /* 1 to 4094; 0: none */
+	uint32_t mtu;                /* 0: 1500 */
+	uint32_t queues;             /* 0: one for each VP, at most CONFIG_MAX_QUEUES */
+	struct config_rate inbound, outbound;    /* as the guest sees them */
 };
 
 struct partition_config {
@@ -53,6 +74,8 @@ struct partition_config {
 	bool     console_log;
 	uint32_t disk_count;
 	struct config_disk disks[CONFIG_MAX_DISKS];
+	uint32_t interface_count;
+	struct config_interface interfaces[CONFIG_MAX_INTERFACES];
 };
 
 struct config_error {
@@ -82,6 +105,26 @@ char *config_text_with_uuid(const char *text, size_t size, const uint8_t uuid[16
 
 /** The text with <autostart> changed or inserted. For text that config_parse() accepted. Caller frees. */
 char *config_text_with_autostart(const char *text, size_t size, bool autostart);
+
+/**
+ * Parses and checks the text of one <interface>, as config_parse() does; the schema is not asked. Returns 0 or -1 with an error.
+ */
+int config_parse_interface(const char *file, const char *text, size_t size, struct config_interface *ret, struct config_error *error);
+
+/** Six bytes in hex with ':' or '-' between. Returns 0 or -1. */
+int config_mac_parse(const char *text, uint8_t mac[CONFIG_MAC_BYTES]);
+void config_mac_format(const uint8_t mac[CONFIG_MAC_BYTES], char text[CONFIG_MAC_TEXT]);
+/** A random address with Hyper-V's prefix, 00:15:5d. Returns 0 or a negative errno. */
+int config_mac_generate(uint8_t mac[CONFIG_MAC_BYTES]);
+
+/* For text that config_parse() accepted, with an <interface> of that index. The caller frees; NULL: no memory. */
+/** With <mac> inserted into an interface that has none. */
+char *config_text_with_mac(const char *text, size_t size, uint32_t index, const uint8_t mac[CONFIG_MAC_BYTES]);
+/** With <link state=> changed or inserted. */
+char *config_text_with_link(const char *text, size_t size, uint32_t index, bool up);
+char *config_text_without_interface(const char *text, size_t size, uint32_t index);
+/** With the text of one more <interface> at the end of <devices>. */
+char *config_text_with_interface(const char *text, size_t size, const char *element);
 
 /** Reads a whole file of at most `limit` bytes, NUL-terminated. Returns 0 or a negative errno (-EFBIG: too large). */
 int config_read_file(int dirfd, const char *path, size_t limit, char **ret_text, size_t *ret_size);

@@ -238,11 +238,12 @@ static int walk(struct reader *r, const xmlNode *node, const struct element_rule
 	return rule->end ? rule->end(r, node) : 0;
 }
 
-int reader_walk(struct reader *r, const xmlNode *root)
+int reader_walk(struct reader *r, const xmlNode *root, const struct element_rule *rule)
 {
-	if (root->ns || strcmp((const char *)root->name, partition_rule.name))
-		return reader_fail(r, root, "unknown root element; a definition is a <%s>", partition_rule.name);
-	return walk(r, root, &partition_rule);
+	if (root->ns || strcmp((const char *)root->name, rule->name))
+		return reader_fail(r, root, "unknown root element; %s is %s <%s>", rule == &partition_rule ? "a definition" : "this",
+				   rule == &partition_rule ? "a" : "an", rule->name);
+	return walk(r, root, rule);
 }
 
 static void number_nodes(xmlNode *node, uintptr_t *count)
@@ -278,50 +279,90 @@ static xmlDoc *parse_xml(const char *file, const char *text, size_t size, struct
 	return doc;
 }
 
-int config_parse(const char *file, const char *text, size_t size, struct partition_config **ret, struct config_error *error)
+/* The text as a checked tree of elements, each with its number: the reader can say where it is. NULL: error is set. */
+static xmlDoc *read_text(const char *file, const char *text, size_t size, struct markup *markup, struct config_error *error)
 {
-	struct partition_config *config = NULL;
 	struct markup_error place;
-	struct markup markup = { 0 };
-	struct reader reader = { .file = file, .markup = &markup, .error = error };
-	const xmlNode *node = NULL;
 	uintptr_t count = 0;
-	xmlDoc *doc = NULL;
-	char message[256];
-	int rc = -1;
+	char message[96];
+	xmlDoc *doc;
 
 	if (size > CONFIG_TEXT_MAX) {
 		snprintf(message, sizeof message, "%zu bytes are too many for a definition; at most %u", size, CONFIG_TEXT_MAX);
 		set_error(error, file, 1, 1, message);
-		goto out;
+		return NULL;
 	}
-	if (markup_scan(text, size, &markup, &place)) {
+	if (markup_scan(text, size, markup, &place)) {
 		set_error(error, file, place.line, place.column, place.message);
-		goto out;
+		return NULL;
 	}
 	doc = parse_xml(file, text, size, error);
-	if (!doc)
-		goto out;
-	number_nodes(doc->children, &count);
-	config = calloc(1, sizeof *config);
+	if (doc)
+		number_nodes(doc->children, &count);
+	return doc;
+}
+
+static struct partition_config *new_config(const char *file, struct config_error *error)
+{
+	struct partition_config *config = calloc(1, sizeof *config);
+
 	if (!config) {
 		set_error(error, file, 1, 1, "out of memory");
-		goto out;
+		return NULL;
 	}
 	config->vp_count = 1;
 	config->integration = CONFIG_IC_ALL;
 	config->crash_limit = 3;
 	config->crash_within_s = 600;
 	config->console_log = true;
+	return config;
+}
+
+int config_parse(const char *file, const char *text, size_t size, struct partition_config **ret, struct config_error *error)
+{
+	struct partition_config *config = NULL;
+	struct markup markup = { 0 };
+	struct reader reader = { .file = file, .markup = &markup, .error = error };
+	const xmlNode *node = NULL, *root;
+	char message[256];
+	int rc = -1;
+	xmlDoc *doc = read_text(file, text, size, &markup, error);
+
+	if (!doc || !(config = new_config(file, error)))
+		goto out;
+	root = xmlDocGetRootElement(doc);
 	reader.config = config;
-	if (reader_walk(&reader, xmlDocGetRootElement(doc)) || check_whole(&reader, xmlDocGetRootElement(doc)))
+	if (reader_walk(&reader, root, &partition_rule) || check_whole(&reader, root))
 		goto out;
 	if (schema_validate(doc, &node, message, sizeof message)) {
-		reader_fail(&reader, node ? node : xmlDocGetRootElement(doc), "%s", message);
+		reader_fail(&reader, node ? node : root, "%s", message);
 		goto out;
 	}
 	*ret = config;
 	config = NULL;
+	rc = 0;
+out:
+	config_free(config);
+	xmlFreeDoc(doc);
+	reader_release(&reader);
+	markup_free(&markup);
+	return rc;
+}
+
+int config_parse_interface(const char *file, const char *text, size_t size, struct config_interface *ret, struct config_error *error)
+{
+	struct partition_config *config = NULL;
+	struct markup markup = { 0 };
+	struct reader reader = { .file = file, .markup = &markup, .error = error };
+	xmlDoc *doc = read_text(file, text, size, &markup, error);
+	int rc = -1;
+
+	if (!doc || !(config = new_config(file, error)))
+		goto out;
+	reader.config = config;
+	if (reader_walk(&reader, xmlDocGetRootElement(doc), &interface_rule))
+		goto out;
+	*ret = config->interfaces[0];
 	rc = 0;
 out:
 	config_free(config);

@@ -15,6 +15,7 @@ struct reader {
 	const struct markup *markup;
 	struct partition_config *config;
 	struct config_disk *disk;        /* the one being read */
+	struct config_interface *interface;
 	struct config_error *error;
 	struct kept { struct kept *next; xmlChar *text; } *kept;
 };
@@ -34,6 +35,9 @@ struct element_rule {
 };
 
 extern const struct element_rule partition_rule;
+/* interface.c */
+extern const struct element_rule interface_rule, interface_children[];
+int interface_begin(struct reader *reader, const xmlNode *node, const char *text);
 
 /** Sets the error "file:line:column: <element>: message" for the node. Returns -1. */
 int reader_fail(struct reader *reader, const xmlNode *node, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -44,11 +48,13 @@ int reader_fail_attribute(struct reader *reader, const xmlNode *node, const char
 /** An attribute's value, or NULL; lives as long as the reader. */
 const char *reader_attribute(struct reader *reader, const xmlNode *node, const char *name);
 
-int reader_walk(struct reader *reader, const xmlNode *root);
+/** root must be an element of that rule. */
+int reader_walk(struct reader *reader, const xmlNode *root, const struct element_rule *rule);
 void reader_release(struct reader *reader);
 
 /** Rules between elements: addresses and files used twice. */
 int check_whole(struct reader *reader, const xmlNode *root);
+int check_interfaces(struct reader *reader, const xmlNode *root);
 
 /** Returns 0, or -1 with a message and the node it is about (NULL: the root). Exposed for the tests. */
 int schema_validate(xmlDoc *doc, const xmlNode **ret_node, char *message, size_t size);

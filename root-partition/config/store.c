@@ -11,7 +11,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "root-partition/config/markup.h"
+#include "root-partition/config/edit.h"
 
 bool config_name_valid(const char *name)
 {
@@ -69,21 +69,23 @@ int config_uuid_generate(uint8_t uuid[16])
 	return 0;
 }
 
-static const struct markup_tag *find_child(const struct markup *markup, const char *text, const char *name)
+bool edit_tag_is(const char *text, const struct markup_tag *tag, const char *name)
 {
+	const char *at = text + tag->start + 1;
 	size_t length = strlen(name);
 
-	for (uint32_t i = 0; i < markup->count; i++) {
-		const char *at = text + markup->tags[i].start + 1;
+	return !strncmp(at, name, length) && strchr(" \t\r\n/>", at[length]);
+}
 
-		if (markup->tags[i].depth == 1 && !strncmp(at, name, length) && strchr(" \t\r\n/>", at[length]))
+static const struct markup_tag *find_child(const struct markup *markup, const char *text, const char *name)
+{
+	for (uint32_t i = 0; i < markup->count; i++)
+		if (markup->tags[i].depth == 1 && edit_tag_is(text, &markup->tags[i], name))
 			return &markup->tags[i];
-	}
 	return NULL;
 }
 
-/* text[0, from) + middle + text[to, size) */
-static char *replace_range(const char *text, size_t size, size_t from, size_t to, const char *middle)
+char *edit_replace(const char *text, size_t size, size_t from, size_t to, const char *middle)
 {
 	size_t length = strlen(middle);
 	char *result = malloc(from + length + (size - to) + 1);
@@ -97,8 +99,7 @@ static char *replace_range(const char *text, size_t size, size_t from, size_t to
 	return result;
 }
 
-/* Puts an element on its own line behind <name> (or <uuid>), indented as that is. */
-static char *insert_behind(const char *text, size_t size, const struct markup_tag *tag, const char *element)
+char *edit_insert_behind(const char *text, size_t size, const struct markup_tag *tag, const char *element)
 {
 	size_t line = tag->start, blank;
 	char *middle, *result;
@@ -107,10 +108,10 @@ static char *insert_behind(const char *text, size_t size, const struct markup_ta
 		line--;
 	blank = strspn(text + line, " \t");
 	if (line + blank != tag->start || !line)   /* not the first on its line: no line of its own either */
-		return replace_range(text, size, tag->end, tag->end, element);
+		return edit_replace(text, size, tag->end, tag->end, element);
 	if (asprintf(&middle, "\n%.*s%s", (int)blank, text + line, element) < 0)
 		return NULL;
-	result = replace_range(text, size, tag->end, tag->end, middle);
+	result = edit_replace(text, size, tag->end, tag->end, middle);
 	free(middle);
 	return result;
 }
@@ -128,7 +129,7 @@ char *config_text_with_uuid(const char *text, size_t size, const uint8_t uuid[16
 	snprintf(element, sizeof element, "<uuid>%s</uuid>", formatted);
 	name = find_child(&markup, text, "name");
 	if (name)
-		result = insert_behind(text, size, name, element);
+		result = edit_insert_behind(text, size, name, element);
 	markup_free(&markup);
 	return result;
 }
@@ -147,9 +148,9 @@ char *config_text_with_autostart(const char *text, size_t size, bool autostart)
 	if (!behind)
 		behind = find_child(&markup, text, "name");
 	if (tag)
-		result = replace_range(text, size, tag->inside, tag->inside_end, autostart ? "yes" : "no");
+		result = edit_replace(text, size, tag->inside, tag->inside_end, autostart ? "yes" : "no");
 	else if (behind)
-		result = insert_behind(text, size, behind, autostart ? "<autostart>yes</autostart>" : "<autostart>no</autostart>");
+		result = edit_insert_behind(text, size, behind, autostart ? "<autostart>yes</autostart>" : "<autostart>no</autostart>");
 	markup_free(&markup);
 	return result;
 }

@@ -159,5 +159,5 @@ int check_whole(struct reader *r, const xmlNode *root)
 				return reader_fail(r, nth_disk(root, i), "'%.128s' is disk %s already; only read-only disks may share a source",
 						   b->source, a->target);
 		}
-	return 0;
+	return check_interfaces(r, root);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Any bytes as a definition. Beyond not crashing: what is accepted stays accepted, with the same meaning, when the daemon
- * inserts a UUID or changes <autostart>.
+ * inserts a UUID, changes <autostart>, or edits an <interface>.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,7 @@ static struct partition_config *reparse(char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const uint8_t uuid[16] = { 1, 2, 3 };
+	static const uint8_t uuid[16] = { 1, 2, 3 }, mac[CONFIG_MAC_BYTES] = { 2, 0xfe, 0xdc, 0xba, 0x98, 0x76 };
 	struct partition_config *config, *edited;
 	struct config_error error;
 	const char *text = (const char *)data;
@@ -36,6 +36,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < CONFIG_TEXT_MAX - 128) {
 		edited = reparse(config_text_with_autostart(text, size, !config->autostart));
 		if (edited->autostart == config->autostart || edited->memory_bytes != config->memory_bytes)
+			abort();
+		config_free(edited);
+	}
+	if (config->interface_count && size < CONFIG_TEXT_MAX - 128) {
+		uint32_t last = config->interface_count - 1;
+
+		if (!config->interfaces[last].has_mac) {
+			edited = reparse(config_text_with_mac(text, size, last, mac));
+			if (!edited->interfaces[last].has_mac || memcmp(edited->interfaces[last].mac, mac, sizeof mac))
+				abort();
+			config_free(edited);
+		}
+		edited = reparse(config_text_with_link(text, size, last, config->interfaces[last].link_down));
+		if (edited->interfaces[last].link_down == config->interfaces[last].link_down)
+			abort();
+		config_free(edited);
+		edited = reparse(config_text_without_interface(text, size, last));
+		if (edited->interface_count != last)
 			abort();
 		config_free(edited);
 	}

@@ -8,6 +8,7 @@
 	"<partition>\n  <name>web1</name>\n  <memory unit='MiB'>256</memory>\n  <os><kernel>/k</kernel></os>\n" __VA_ARGS__          \
 	"</partition>\n"
 #define DISK(...) "  <devices>\n    <disk type='file' device='disk'>\n" __VA_ARGS__ "    </disk>\n  </devices>\n"
+#define NIC(...) "  <devices>\n    <interface type='bridge'>\n" __VA_ARGS__ "    </interface>\n  </devices>\n"
 
 static const char full_definition[] =
 	"<?xml version='1.0' encoding='UTF-8'?>\n"
@@ -22,12 +23,18 @@ static const char full_definition[] =
 	"\t\t\t<driver type='raw' cache='unsafe'/>\n"
 	"\t\t\t<serial>A-1</serial>\n"
 	"\t\t</disk>\n"
+	"\t\t<interface type='bridge'>\n"
+	"\t\t\t<source bridge='br0'/>\n"
+	"\t\t</interface>\n"
 	"\t\t<disk type='block'>\n"
 	"\t\t\t<source dev='/dev/vdb'/>\n"
 	"\t\t\t<readonly/>\n"
 	"\t\t\t<target controller='2' lun='63'/>\n"
 	"\t\t\t<blockio logical_block_size='4096'/>\n"
 	"\t\t</disk>\n"
+	"\t\t<interface type='bridge'><driver queues='4'/><mac address='00:15:5D:01:02:fe'/><source bridge='br-x.1'/>\n"
+	"\t\t\t<bandwidth><outbound average='128'/><inbound average='1000' peak='5000' burst='1024'/></bandwidth>\n"
+	"\t\t\t<vlan><tag id='42'/></vlan><mtu size='9000'/><link state='down'/><port macspoofing='on'/></interface>\n"
 	"\t</devices>\n"
 	"\t<features><integration><timesync state='off'/><shutdown state='on'/></integration></features>\n"
 	"\t<os>\n"

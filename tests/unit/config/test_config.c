@@ -61,6 +61,21 @@ START_TEST(full_definition_is_read)
 	ck_assert_uint_eq(c->disks[1].lun, 63);
 	ck_assert_uint_eq(c->disks[1].block_size, 4096);
 	ck_assert_str_eq(c->disks[1].target, "2:63");
+	ck_assert_uint_eq(c->interface_count, 2);
+	ck_assert_str_eq(c->interfaces[0].bridge, "br0");
+	ck_assert(!c->interfaces[0].has_mac && !c->interfaces[0].link_down && !c->interfaces[0].allow_spoofing);
+	ck_assert_uint_eq(c->interfaces[0].mtu, 0);
+	ck_assert_str_eq(c->interfaces[1].bridge, "br-x.1");
+	ck_assert(c->interfaces[1].has_mac && c->interfaces[1].link_down && c->interfaces[1].allow_spoofing);
+	ck_assert_mem_eq(c->interfaces[1].mac, ((const uint8_t[]){ 0x00, 0x15, 0x5d, 0x01, 0x02, 0xfe }), 6);
+	ck_assert_uint_eq(c->interfaces[1].vlan, 42);
+	ck_assert_uint_eq(c->interfaces[1].mtu, 9000);
+	ck_assert_uint_eq(c->interfaces[1].queues, 4);
+	ck_assert_uint_eq(c->interfaces[1].inbound.average, 1000);
+	ck_assert_uint_eq(c->interfaces[1].inbound.peak, 5000);
+	ck_assert_uint_eq(c->interfaces[1].inbound.burst, 1024);
+	ck_assert_uint_eq(c->interfaces[1].outbound.average, 128);
+	ck_assert_uint_eq(c->interfaces[1].outbound.peak, 0);
 	config_free(c);
 }
 END_TEST
@@ -86,6 +101,8 @@ static const char *const accepted[] = {
 	WITH(DISK("<source file='/a'/><target dev='sdp'/>")),
 	WITH(DISK("<target lun='0'/><readonly/><source file='/a'/></disk><disk type='file'><target dev='sdb'/><readonly/><source file='/a'/>")),
 	WITH("<on_crash>restart</on_crash>"),
+	WITH(NIC("<source bridge='virbr0.7'/>")),
+	WITH(NIC("<bandwidth/><source bridge='b'/></interface><interface type='bridge'><source bridge='b'/>")),
 	"\xef\xbb\xbf" WITH(""),
 };
 
@@ -107,8 +124,8 @@ static const struct refused {
 	{ "<partition>\n<name>a</name>\n</partition>", "t.xml:1:1: <partition>: <memory> is missing", true },
 	{ WITH("  <memory unit='MiB'>2</memory>\n"), "t.xml:5:3: <memory>: given twice in <partition>; keep one", true },
 	{ WITH("  <memroy>2</memroy>\n"), "t.xml:5:3: <memroy>: unknown element in <partition>; did you mean <memory>?", true },
-	{ WITH("  <devices>\n    <interface/>\n  </devices>\n"),
-	  "t.xml:6:5: <interface>: unknown element in <devices>; allowed here: disk, console", true },
+	{ WITH("  <devices>\n    <filesystem/>\n  </devices>\n"),
+	  "t.xml:6:5: <filesystem>: unknown element in <devices>; allowed here: disk, interface, console", true },
 	{ WITH("  <x:vcpu xmlns:x='urn:x'>1</x:vcpu>\n"), "t.xml:5:3: <vcpu>: unknown element in <partition>; did you mean <vcpu>?", true },
 	{ WITH("  stray\n"), "t.xml:1:1: <partition>: text between its elements; only elements may stand here", true },
 	{ WITH("  <vcpu placement='static'>1</vcpu>\n"), "t.xml:5:3: <vcpu>: unknown attribute 'placement'; this element has none", true },
@@ -154,6 +171,41 @@ static const struct refused {
 	  "t.xml:8:5: <disk>: target 0:0 is taken by another disk; use a free one", false },
 	{ WITH(DISK("<source file='/a'/><target dev='sda'/></disk>\n    <disk type='file'><readonly/><source file='/a'/><target dev='sdb'/>")),
 	  "t.xml:8:5: <disk>: '/a' is disk sda already; only read-only disks may share a source", false },
+	{ WITH(NIC("")), "t.xml:6:5: <interface>: <source> is missing", true },
+	{ WITH("<devices>\n<interface type='network'><source bridge='b'/></interface></devices>"),
+	  "t.xml:6:1: <interface type='network'>: 'network' is unknown; use bridge", true },
+	{ WITH("<devices>\n<interface/></devices>"), "t.xml:6:1: <interface>: attribute 'type' is missing", true },
+	{ WITH(NIC("<source bridge='a/b'/>")),
+	  "t.xml:7:1: <source bridge='a/b'>: 'a/b' is no name of a bridge; use 1 to 15 of A-Z a-z 0-9 . _ -", true },
+	{ WITH(NIC("<source bridge='sixteen-bytes-xx'/>")),
+	  "t.xml:7:1: <source bridge='sixteen-bytes-xx'>: 'sixteen-bytes-xx' is no name of a bridge; use 1 to 15 of A-Z a-z 0-9 . _ -", true },
+	{ WITH(NIC("<source bridge='b'/><mac address='00:15:5d:00:00'/>")),
+	  "t.xml:7:21: <mac address='00:15:5d:00:00'>: '00:15:5d:00:00' is no MAC address; leave <mac> out to have one generated", true },
+	{ WITH(NIC("<source bridge='b'/><mac address='01:15:5d:00:00:01'/>")),
+	  "t.xml:7:21: <mac address='01:15:5d:00:00:01'>: '01:15:5d:00:00:01' is no station's address; the first byte must be even and not all zero",
+	  false },
+	{ WITH(NIC("<source bridge='b'/><mac address='00:00:00:00:00:00'/>")),
+	  "t.xml:7:21: <mac address='00:00:00:00:00:00'>: '00:00:00:00:00:00' is no station's address; the first byte must be even and not all zero",
+	  false },
+	{ WITH(NIC("<source bridge='b'/><vlan/>")), "t.xml:7:21: <vlan>: <tag> is missing", true },
+	{ WITH(NIC("<source bridge='b'/><vlan><tag id='4095'/></vlan>")),
+	  "t.xml:7:27: <tag id='4095'>: '4095' is out of range; use a number from 1 to 4094", false },
+	{ WITH(NIC("<source bridge='b'/><mtu size='9001'/>")),
+	  "t.xml:7:21: <mtu size='9001'>: '9001' is out of range; use a number from 576 to 9000", false },
+	{ WITH(NIC("<source bridge='b'/><bandwidth><inbound peak='9'/></bandwidth>")),
+	  "t.xml:7:32: <inbound>: attribute 'average' is missing", true },
+	{ WITH(NIC("<source bridge='b'/><bandwidth><inbound average='10' peak='9'/></bandwidth>")),
+	  "t.xml:7:32: <inbound peak='9'>: less than the average of 10; use more, or leave it out", false },
+	{ WITH(NIC("<source bridge='b'/><bandwidth><outbound average='12000001'/></bandwidth>")),
+	  "t.xml:7:32: <outbound average='12000001'>: '12000001' is out of range; use a number from 1 to 12000000", false },
+	{ WITH(NIC("<source bridge='b'/><link state='off'/>")), "t.xml:7:21: <link state='off'>: 'off' is unknown; use up or down", true },
+	{ WITH(NIC("<source bridge='b'/><driver queues='9'/>")),
+	  "t.xml:7:21: <driver queues='9'>: '9' is out of range; use a number from 1 to 8", false },
+	{ WITH(NIC("<source bridge='b'/><port macspoofing='yes'/>")),
+	  "t.xml:7:21: <port macspoofing='yes'>: 'yes' is unknown; use off or on", true },
+	{ WITH(NIC("<source bridge='b'/><mac address='00:15:5D:00:00:0a'/></interface>\n"
+		   "<interface type='bridge'><mac address='00-15-5d-00-00-0A'/><source bridge='c'/>")),
+	  "t.xml:8:1: <interface>: MAC address 00:15:5d:00:00:0a is taken by another interface; use another, or leave <mac> out", false },
 	{ "<partition>\n <name>-x</name></partition>",
 	  "t.xml:2:2: <name>: '-x' is no partition name; use 1 to 63 of A-Z a-z 0-9 . _ - and begin with none of . -", true },
 	{ "<partition>\n <name>../x</name></partition>",
@@ -275,6 +327,36 @@ START_TEST(nul_and_other_encodings_are_refused)
 }
 END_TEST
 
+START_TEST(too_many_interfaces_are_refused)
+{
+	char *text = repeated("<partition><devices>\n", "<interface type='bridge'><source bridge='b'/></interface>\n", 9,
+			      "</devices></partition>");
+
+	refuse_text(text, strlen(text), "t.xml:10:1: <interface>: more than 8 interfaces");
+	free(text);
+}
+END_TEST
+
+/* An interface by itself, as `bhctl attach-interface` takes it: the same rules, places in the text that was given. */
+START_TEST(interface_alone_is_read)
+{
+	static const char good[] = "<?xml version='1.0'?>\n<interface type='bridge'>\n <source bridge='br0'/><vlan><tag id='7'/></vlan></interface>\n";
+	static const char bad[] = "<interface type='bridge'>\n <source bridge='br0'/>\n <mtu size='x'/></interface>";
+	static const char other[] = "<disk/>";
+	struct config_interface interface;
+	struct config_error error = { 0 };
+
+	ck_assert_msg(!config_parse_interface("i.xml", good, strlen(good), &interface, &error), "%s", error.text);
+	ck_assert_str_eq(interface.bridge, "br0");
+	ck_assert_uint_eq(interface.vlan, 7);
+	ck_assert(!interface.has_mac);
+	ck_assert_int_eq(config_parse_interface("i.xml", bad, strlen(bad), &interface, &error), -1);
+	ck_assert_str_eq(error.text, "i.xml:3:2: <mtu size='x'>: 'x' is out of range; use a number from 576 to 9000");
+	ck_assert_int_eq(config_parse_interface("i.xml", other, strlen(other), &interface, &error), -1);
+	ck_assert_str_eq(error.text, "i.xml:1:1: <disk>: unknown root element; this is an <interface>");
+}
+END_TEST
+
 START_TEST(too_many_disks_are_refused)
 {
 	char *text = repeated("<partition><devices>\n", "<disk type='file'><source file='/a'/><target lun='1'/></disk>\n", 17,
@@ -307,6 +389,8 @@ int main(void)
 	tcase_add_test(tc, large_text_is_refused);
 	tcase_add_test(tc, nul_and_other_encodings_are_refused);
 	tcase_add_test(tc, too_many_disks_are_refused);
+	tcase_add_test(tc, too_many_interfaces_are_refused);
+	tcase_add_test(tc, interface_alone_is_read);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

@@ -95,6 +95,64 @@ START_TEST(autostart_is_changed_in_place)
 }
 END_TEST
 
+/* Interfaces are given an address, unplugged, taken out and put in; taken together nothing else has changed. */
+START_TEST(interfaces_are_edited_in_place)
+{
+	static const uint8_t mac[6] = { 0x00, 0x15, 0x5d, 0xaa, 0xbb, 0xcc };
+	static const char before[] = WITH(NIC("      <source bridge='b'/>\n") "  <!-- <interface> -->\n");
+	static const char with_mac[] = WITH(NIC("      <source bridge='b'/>\n      <mac address='00:15:5d:aa:bb:cc'/>\n") "  <!-- <interface> -->\n");
+	static const char down[] = WITH(NIC("      <source bridge='b'/>\n      <link state='down'/>\n") "  <!-- <interface> -->\n");
+	static const char up[] = WITH(NIC("      <source bridge='b'/>\n      <link state='up'/>\n") "  <!-- <interface> -->\n");
+	static const char without[] = WITH("  <devices>\n  </devices>\n" "  <!-- <interface> -->\n");
+	static const char nic[] = "<interface type='bridge'><source bridge='c'/></interface>";
+	char *text = config_text_with_mac(before, strlen(before), 0, mac), *next;
+
+	ck_assert_str_eq(text, with_mac);
+	free(text);
+	text = config_text_with_link(before, strlen(before), 0, false);
+	ck_assert_str_eq(text, down);
+	next = config_text_with_link(text, strlen(text), 0, true);
+	ck_assert_str_eq(next, up);
+	free(text);
+	free(next);
+	text = config_text_without_interface(before, strlen(before), 0);
+	ck_assert_str_eq(text, without);
+	next = config_text_with_interface(text, strlen(text), nic);
+	ck_assert_str_eq(next, WITH("  <devices>\n    <interface type='bridge'><source bridge='c'/></interface>\n  </devices>\n"
+				    "  <!-- <interface> -->\n"));
+	free(text);
+	free(next);
+	text = config_text_with_interface(WITH("  <devices/>\n"), strlen(WITH("  <devices/>\n")), nic);
+	ck_assert_str_eq(text, WITH("  <devices>\n    <interface type='bridge'><source bridge='c'/></interface>\n  </devices>\n"));
+	free(text);
+	text = config_text_with_interface(WITH(""), strlen(WITH("")), nic);
+	ck_assert_str_eq(text, WITH("  <devices>\n    <interface type='bridge'><source bridge='c'/></interface>\n  </devices>\n"));
+	free(text);
+	/* the second one, whatever stands around it */
+	text = config_text_without_interface(full_definition, strlen(full_definition), 1);
+	ck_assert_ptr_null(strstr(text, "br-x.1"));
+	ck_assert_ptr_nonnull(strstr(text, "br0"));
+	free(text);
+}
+END_TEST
+
+START_TEST(mac_addresses_are_made_and_written)
+{
+	uint8_t mac[6], again[6];
+	char text[CONFIG_MAC_TEXT];
+
+	ck_assert_int_eq(config_mac_generate(mac), 0);
+	config_mac_format(mac, text);
+	ck_assert_int_eq(strncmp(text, "00:15:5d:", 9), 0);
+	ck_assert_int_eq(config_mac_parse(text, again), 0);
+	ck_assert_mem_eq(mac, again, 6);
+	ck_assert_int_eq(config_mac_parse("00:15:5d:00:00", again), -1);
+	ck_assert_int_eq(config_mac_parse("00:15:5d:00:00:0g", again), -1);
+	ck_assert_int_eq(config_mac_parse("00:15:5d:00:00:001", again), -1);
+	ck_assert_int_eq(config_mac_parse("", again), -1);
+}
+END_TEST
+
 static int folder(char path[64])
 {
 	strcpy(path, "/tmp/bulkhead-store-XXXXXX");
@@ -164,6 +222,8 @@ int main(void)
 	tcase_add_test(tc, uuid_is_inserted_and_nothing_else_changes);
 	tcase_add_test(tc, uuid_in_a_text_on_one_line);
 	tcase_add_test(tc, autostart_is_changed_in_place);
+	tcase_add_test(tc, interfaces_are_edited_in_place);
+	tcase_add_test(tc, mac_addresses_are_made_and_written);
 	tcase_add_test(tc, file_is_replaced_whole);
 	tcase_add_test(tc, failed_write_leaves_the_old_file);
 	suite_add_tcase(suite, tc);
