@@ -8,12 +8,12 @@ _bhctl_names() {
 
 _bhctl() {
 	local word=${COMP_WORDS[COMP_CWORD]} command='' i candidates=''
-	local commands='list show define undefine check dump-xml start shutdown turn-off pause resume reset autostart console events host'
+	local commands='list show define undefine check dump-xml start shutdown turn-off pause resume reset autostart list-interfaces attach-interface detach-interface set-link console events host'
 
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--socket | --timeout | --since) ((i++)) ;;
+		--socket | --timeout | --since | --bridge | --mac | --vlan | --mtu) ((i++)) ;;
 		-*) ;;
 		*)
 			command=${COMP_WORDS[i]}
@@ -27,14 +27,16 @@ _bhctl() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
-	--timeout | --since) return ;;
+	--timeout | --since | --bridge | --mac | --vlan | --mtu) return ;;
 	esac
 	if [[ $word == -* ]]; then
 		candidates=--help
 		case $command in
 		'') candidates+=' --socket --version' ;;
 		list) candidates+=' --all --active --json' ;;
-		show | host) candidates+=' --json' ;;
+		show | host | list-interfaces) candidates+=' --json' ;;
+		attach-interface) candidates+=' --bridge --mac --vlan --mtu --config' ;;
+		detach-interface | set-link) candidates+=' --config' ;;
 		start) candidates+=' --paused --wait --timeout' ;;
 		shutdown) candidates+=' --all --force --reboot --timeout' ;;
 		console) candidates+=' --no-input --timeout' ;;
@@ -57,7 +59,12 @@ _bhctl() {
 			candidates=$(_bhctl_names '')
 			((COMP_CWORD > i + 1)) && candidates='on off'
 			;;
-		show | dump-xml) candidates=$(_bhctl_names '') ;;
+		show | dump-xml | list-interfaces) candidates=$(_bhctl_names '') ;;
+		attach-interface | detach-interface | set-link)
+			candidates=$(_bhctl_names '')
+			((COMP_CWORD == i + 2)) && candidates=$(bhctl list-interfaces "${COMP_WORDS[i + 1]}" 2>/dev/null | awk 'NR > 1 { print $1 }')
+			[[ $command == set-link ]] && ((COMP_CWORD == i + 3)) && candidates='up down'
+			;;
 		esac
 	fi
 	mapfile -t COMPREPLY < <(compgen -W "$candidates" -- "$word")

@@ -14,7 +14,8 @@ struct arguments {
 	int count;                   /* positional */
 	char **words;
 	bool all, active, json, follow, wait, force, paused, reboot, no_input;
-	bool has_timeout, has_since;
+	bool has_timeout, has_since, config;
+	const char *bridge, *mac, *vlan, *mtu;
 	uint64_t timeout_s, since;
 	sd_bus *bus;                 /* opened for commands that need the daemon */
 };
@@ -33,6 +34,10 @@ int client_call(struct arguments *args, const char *subject, const char *doing, 
 /** Connects to a UNIX stream socket of any path length; -1 with errno. */
 int client_connect(const char *path);
 
+struct value;
+/** Prints the interfaces of a Describe answer as a table; nothing when there are none. */
+void interfaces_table(const struct value *partition);
+
 int command_list(struct arguments *args);
 int command_show(struct arguments *args);
 int command_host(struct arguments *args);
@@ -48,6 +53,10 @@ int command_turn_off(struct arguments *args);
 int command_pause(struct arguments *args);
 int command_resume(struct arguments *args);
 int command_reset(struct arguments *args);
+int command_attach_interface(struct arguments *args);
+int command_detach_interface(struct arguments *args);
+int command_set_link(struct arguments *args);
+int command_list_interfaces(struct arguments *args);
 int command_console(struct arguments *args);
 
 #endif

@@ -69,8 +69,9 @@ int command_check(struct arguments *args)
 			complain(NULL, "%s", error.text);
 		if (config) {
 			format_bytes(config->memory_bytes, memory);
-			printf("%s: valid: %s, %u VP%s, %s, %u disk%s\n", label, config->name, config->vp_count, config->vp_count == 1 ? "" : "s",
-			       memory, config->disk_count, config->disk_count == 1 ? "" : "s");
+			printf("%s: valid: %s, %u VP%s, %s, %u disk%s, %u interface%s\n", label, config->name, config->vp_count,
+			       config->vp_count == 1 ? "" : "s", memory, config->disk_count, config->disk_count == 1 ? "" : "s",
+			       config->interface_count, config->interface_count == 1 ? "" : "s");
 		} else {
 			worst = EXIT_REFUSED;
 		}

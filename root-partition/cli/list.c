@@ -177,6 +177,9 @@ static void show_one(const struct value *p)
 		line("note", "redefined since it was started; the new definition holds from the next start");
 	line("no counters", value_text(p, "counters_missing"));
 	show_disks(p);
+	if (value_get(p, "interfaces") && value_get(p, "interfaces")->first)
+		putchar('\n');
+	interfaces_table(p);
 	show_exits(p);
 }
 

@@ -9,6 +9,7 @@
 
 enum {
 	ALL = 1, ACTIVE = 1024, JSON = 2, FOLLOW = 4, WAIT = 8, FORCE = 16, PAUSED = 32, REBOOT = 64, NO_INPUT = 128, TIMEOUT = 256, SINCE = 512,
+	CONFIG = 2048, BRIDGE = 4096, MAC = 8192, VLAN = 16384, MTU = 32768,
 };
 
 static const struct command {
@@ -38,6 +39,15 @@ static const struct command {
 	{ "resume", command_resume, 0, 1, -1, false, "NAME...", "Let the virtual processors go on." },
 	{ "reset", command_reset, 0, 1, -1, false, "NAME...", "Reset hard: the guest boots afresh." },
 	{ "autostart", command_autostart, 0, 2, 2, false, "NAME on|off", "Whether it starts with the machine." },
+	{ "list-interfaces", command_list_interfaces, JSON, 1, 1, false, "NAME [--json]", "List its network interfaces with their counters." },
+	{ "attach-interface", command_attach_interface, CONFIG | BRIDGE | MAC | VLAN | MTU, 1, 2, false,
+	  "NAME {FILE | --bridge BRIDGE [--mac ADDRESS] [--vlan ID] [--mtu BYTES]} [--config]",
+	  "Add a network interface to a running partition: an <interface> element in FILE (- is standard input), or what the options\n"
+	  "say. With --config its definition gets it too; one that is off is changed there alone." },
+	{ "detach-interface", command_detach_interface, CONFIG, 2, 2, false, "NAME ADDRESS [--config]",
+	  "Take the network interface with that MAC address away from a running partition; with --config from its definition too." },
+	{ "set-link", command_set_link, CONFIG, 3, 3, false, "NAME ADDRESS up|down [--config]",
+	  "Put the cable of a network interface in, or pull it out; with --config also in its definition." },
 	{ "console", command_console, NO_INPUT | TIMEOUT, 1, 1, false, "NAME [--no-input] [--timeout SECONDS]",
 	  "Connect to the serial console. Ctrl-] leaves. Without a terminal, standard input is sent and output is printed\n"
 	  "until the console closes or the time is over." },
@@ -51,6 +61,8 @@ static const struct option long_options[] = {
 	{ "wait", no_argument, NULL, WAIT }, { "force", no_argument, NULL, FORCE }, { "paused", no_argument, NULL, PAUSED },
 	{ "reboot", no_argument, NULL, REBOOT }, { "no-input", no_argument, NULL, NO_INPUT },
 	{ "timeout", required_argument, NULL, TIMEOUT }, { "since", required_argument, NULL, SINCE },
+	{ "config", no_argument, NULL, CONFIG }, { "bridge", required_argument, NULL, BRIDGE }, { "mac", required_argument, NULL, MAC },
+	{ "vlan", required_argument, NULL, VLAN }, { "mtu", required_argument, NULL, MTU },
 	{ "socket", required_argument, NULL, 'S' }, { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' },
 	{ 0 }
 };
@@ -59,7 +71,7 @@ static void print_help(FILE *out)
 {
 	fputs("Usage: bhctl [--socket PATH] COMMAND [ARGUMENT]...\n\nCommands:\n", out);
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].synopsis);
+		fprintf(out, "  %-16s %s\n", commands[i].name, commands[i].synopsis);
 	fputs("\n'bhctl COMMAND --help' says more about one.\n"
 	      "Exit: 0 done, 1 refused or failed, 2 wrong usage, 3 no daemon, 4 not in time (it goes on).\n", out);
 }
@@ -101,6 +113,11 @@ static bool set_option(struct arguments *args, int option)
 	case PAUSED: args->paused = true; return true;
 	case REBOOT: args->reboot = true; return true;
 	case NO_INPUT: args->no_input = true; return true;
+	case CONFIG: args->config = true; return true;
+	case BRIDGE: args->bridge = optarg; return true;
+	case MAC: args->mac = optarg; return true;
+	case VLAN: args->vlan = optarg; return true;
+	case MTU: args->mtu = optarg; return true;
 	case TIMEOUT: args->has_timeout = true; return read_number("timeout", optarg, 1000000, &args->timeout_s);
 	case SINCE: args->has_since = true; return read_number("since", optarg, UINT64_MAX, &args->since);
 	}

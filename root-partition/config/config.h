@@ -117,6 +117,9 @@ void config_mac_format(const uint8_t mac[CONFIG_MAC_BYTES], char text[CONFIG_MAC
 /** A random address with Hyper-V's prefix, 00:15:5d. Returns 0 or a negative errno. */
 int config_mac_generate(uint8_t mac[CONFIG_MAC_BYTES]);
 
+/** The <interface> of text that config_parse_interface() accepted, with <mac> inserted unless mac is NULL. Caller frees; NULL: no memory. */
+char *config_interface_element(const char *text, size_t size, const uint8_t *mac);
+
 /* For text that config_parse() accepted, with an <interface> of that index. The caller frees; NULL: no memory. */
 /** With <mac> inserted into an interface that has none. */
 char *config_text_with_mac(const char *text, size_t size, uint32_t index, const uint8_t mac[CONFIG_MAC_BYTES]);

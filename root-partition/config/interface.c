@@ -9,8 +9,8 @@
 
 #define ATTRIBUTES(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
-/* 12 Gbyte/s and 1 GiB: what still fits the kernel's 32 bits of bytes a burst, with room. */
-#define RATE_MAX  12000000u
+/* 4 Gbyte/s and 1 GiB: what fits 32 bits of bytes, in which traffic control counts. */
+#define RATE_MAX  4000000u
 #define BURST_MAX (1u << 20)
 
 int interface_begin(struct reader *r, const xmlNode *node, const char *text)

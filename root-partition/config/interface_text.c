@@ -76,6 +76,28 @@ char *config_text_with_mac(const char *text, size_t size, uint32_t index, const 
 	return result;
 }
 
+char *config_interface_element(const char *text, size_t size, const uint8_t *mac)
+{
+	char element[64], address[CONFIG_MAC_TEXT], *result = NULL;
+	const struct markup_tag *root, *source;
+	struct markup_error error;
+	struct markup markup;
+
+	if (markup_scan(text, size, &markup, &error))
+		return NULL;
+	root = markup.tags;
+	source = markup.count ? find_inside(&markup, text, root, "source") : NULL;
+	if (source && mac) {
+		config_mac_format(mac, address);
+		snprintf(element, sizeof element, "<mac address='%s'/>", address);
+		result = edit_replace(text + root->start, root->end - root->start, source->end - root->start, source->end - root->start, element);
+	} else if (source) {
+		result = strndup(text + root->start, root->end - root->start);
+	}
+	markup_free(&markup);
+	return result;
+}
+
 char *config_text_with_link(const char *text, size_t size, uint32_t index, bool up)
 {
 	const char *element = up ? "<link state='up'/>" : "<link state='down'/>";

@@ -6,6 +6,7 @@
 #include "root-partition/daemon/api_internal.h"
 #include "root-partition/daemon/host.h"
 #include "root-partition/daemon/record.h"
+#include "root-partition/daemon/text.h"
 
 /* One entry, type 's', 't', 'u' or 'b'. After an error nothing more is added. */
 static void put(int *rc, sd_bus_message *m, const char *key, const char *type, ...)
@@ -108,6 +109,59 @@ static void put_disks(int *rc, sd_bus_message *m, const struct partition_config 
 	close_entry(rc, m);
 }
 
+static const struct worker_interface_stats *stats_of(const struct worker_stats *stats, const uint8_t mac[CONFIG_MAC_BYTES])
+{
+	for (uint32_t i = 0; stats && i < stats->interface_count && i < WORKER_MAX_INTERFACES; i++)
+		if (!memcmp(stats->interface[i].mac, mac, CONFIG_MAC_BYTES))
+			return &stats->interface[i];
+	return NULL;
+}
+
+static void put_interface_stats(int *rc, sd_bus_message *m, const struct worker_interface_stats *s)
+{
+	char tap[sizeof s->tap + 1];
+
+	snprintf(tap, sizeof tap, "%.*s", (int)sizeof s->tap, s->tap);
+	text_clean(tap);
+	put(rc, m, "tap", "s", tap);
+	put(rc, m, "ready", "b", (int)s->ready);
+	put(rc, m, "queues", "u", s->queues);
+	put(rc, m, "rx_packets", "t", s->rx_packets);
+	put(rc, m, "rx_bytes", "t", s->rx_bytes);
+	put(rc, m, "rx_dropped", "t", s->rx_dropped);
+	put(rc, m, "rx_errors", "t", s->rx_errors);
+	put(rc, m, "tx_packets", "t", s->tx_packets);
+	put(rc, m, "tx_bytes", "t", s->tx_bytes);
+	put(rc, m, "tx_dropped", "t", s->tx_dropped);
+	put(rc, m, "tx_errors", "t", s->tx_errors);
+	put(rc, m, "spoofed", "t", s->spoofed);
+}
+
+static void put_interfaces(int *rc, sd_bus_message *m, const struct partition_config *c, const struct worker_stats *stats)
+{
+	open_entry(rc, m, "interfaces", "aa{sv}");
+	for (uint32_t i = 0; i < c->interface_count && *rc >= 0; i++) {
+		const struct config_interface *n = &c->interfaces[i];
+		const struct worker_interface_stats *s = stats_of(stats, n->mac);
+		bool up = s ? s->link_up : !n->link_down;
+		char mac[CONFIG_MAC_TEXT];
+
+		config_mac_format(n->mac, mac);
+		*rc = sd_bus_message_open_container(m, 'a', "{sv}");
+		put(rc, m, "mac", "s", mac);
+		put(rc, m, "bridge", "s", n->bridge);
+		put(rc, m, "vlan", "u", (uint32_t)n->vlan);
+		put(rc, m, "mtu", "u", n->mtu ? n->mtu : 1500);
+		put(rc, m, "link", "s", up ? "up" : "down");
+		put(rc, m, "macspoofing", "b", (int)n->allow_spoofing);
+		if (s)
+			put_interface_stats(rc, m, s);
+		if (*rc >= 0)
+			*rc = sd_bus_message_close_container(m);
+	}
+	close_entry(rc, m);
+}
+
 static void put_integration(int *rc, sd_bus_message *m, const struct partition *p, const struct partition_config *c)
 {
 	static const struct { const char *name; unsigned bit; } components[] = {
@@ -160,6 +214,7 @@ int api_append_details(sd_bus_message *m, const struct partition *p, const struc
 		put(&rc, m, "restarts", "u", p->crash_count);
 		put_integration(&rc, m, p, c);
 		put_disks(&rc, m, c, stats);
+		put_interfaces(&rc, m, c, stats);
 	}
 	snprintf(text, sizeof text, "%s/%s-worker.log", options->log_dir, p->name);
 	put(&rc, m, "worker_log", "s", text);

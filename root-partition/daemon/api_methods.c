@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "root-partition/daemon/api_internal.h"
 #include "root-partition/daemon/events.h"
+#include "root-partition/daemon/interfaces.h"
 #include "root-partition/daemon/text.h"
 
 #define EVENTS_A_CALL 512u
@@ -195,6 +196,39 @@ static int run_set_autostart(sd_bus_message *call, struct partition *p, sd_bus_e
 	return rc ? fail(e, rc, error.text) : sd_bus_reply_method_return(call, "s", on ? "starts with the machine" : "does not start with the machine");
 }
 
+static int run_attach_interface(sd_bus_message *call, struct partition *p, sd_bus_error *e)
+{
+	const char *file, *text;
+	int stored, rc = sd_bus_message_read(call, "ssb", &file, &text, &stored);
+
+	(void)e;
+	if (rc >= 0)
+		partition_attach_interface(p, file, text, stored, on_done, sd_bus_message_ref(call));
+	return rc < 0 ? rc : 1;
+}
+
+static int run_detach_interface(sd_bus_message *call, struct partition *p, sd_bus_error *e)
+{
+	const char *mac;
+	int stored, rc = sd_bus_message_read(call, "sb", &mac, &stored);
+
+	(void)e;
+	if (rc >= 0)
+		partition_detach_interface(p, mac, stored, on_done, sd_bus_message_ref(call));
+	return rc < 0 ? rc : 1;
+}
+
+static int run_set_link(sd_bus_message *call, struct partition *p, sd_bus_error *e)
+{
+	const char *mac;
+	int up, stored, rc = sd_bus_message_read(call, "sbb", &mac, &up, &stored);
+
+	(void)e;
+	if (rc >= 0)
+		partition_set_link(p, mac, up, stored, on_done, sd_bus_message_ref(call));
+	return rc < 0 ? rc : 1;
+}
+
 static int run_undefine(sd_bus_message *call, struct partition *p, sd_bus_error *e)
 {
 	char name[CONFIG_NAME_MAX + 1];
@@ -226,6 +260,9 @@ static const struct verb_row {
 	{ "DumpXml", true, run_dump_xml },        /* a command line may hold secrets */
 	{ "Console", true, run_console },
 	{ "SetAutostart", true, run_set_autostart },
+	{ "AttachInterface", true, run_attach_interface },
+	{ "DetachInterface", true, run_detach_interface },
+	{ "SetLink", true, run_set_link },
 	{ "Undefine", true, run_undefine },
 };
 
@@ -372,6 +409,9 @@ static const sd_bus_vtable manager_table[] = {
 	METHOD("DumpXml", "s", "s", on_named_method),
 	METHOD("Console", "s", "s", on_named_method),
 	METHOD("SetAutostart", "sb", "s", on_named_method),
+	METHOD("AttachInterface", "sssb", "s", on_named_method),
+	METHOD("DetachInterface", "ssb", "s", on_named_method),
+	METHOD("SetLink", "ssbb", "s", on_named_method),
 	METHOD("Undefine", "s", "s", on_named_method),
 	SD_BUS_SIGNAL("Event", "ttssss", 0),
 	SD_BUS_VTABLE_END
@@ -392,6 +432,9 @@ static const sd_bus_vtable partition_table[] = {
 	METHOD("DumpXml", "", "s", on_partition_method),
 	METHOD("Console", "", "s", on_partition_method),
 	METHOD("SetAutostart", "b", "s", on_partition_method),
+	METHOD("AttachInterface", "ssb", "s", on_partition_method),
+	METHOD("DetachInterface", "sb", "s", on_partition_method),
+	METHOD("SetLink", "sbb", "s", on_partition_method),
 	METHOD("Undefine", "", "s", on_partition_method),
 	SD_BUS_VTABLE_END
 };

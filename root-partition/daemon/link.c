@@ -145,12 +145,38 @@ void link_free(struct link **ref)
 	free(link);
 }
 
+static ssize_t send_with(int fd, struct worker_message *message, const int *fds, unsigned fd_count)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(WORKER_MAX_QUEUES * sizeof(int))];
+	} control = { 0 };
+	struct iovec iov = { message, message->size };
+	struct msghdr packet = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (fd_count) {
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(fd_count * sizeof *fds);
+		memcpy(CMSG_DATA(&control.header), fds, fd_count * sizeof *fds);
+		packet.msg_control = &control;
+		packet.msg_controllen = CMSG_SPACE(fd_count * sizeof *fds);
+	}
+	return sendmsg(fd, &packet, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 void link_request(struct link *link, struct worker_message *message, uint64_t timeout_ms, reply_fn fn, void *arg)
+{
+	link_request_with(link, message, NULL, 0, timeout_ms, fn, arg);
+}
+
+void link_request_with(struct link *link, struct worker_message *message, const int *fds, unsigned fd_count, uint64_t timeout_ms, reply_fn fn,
+		       void *arg)
 {
 	struct request *request;
 
 	message->sequence = ++link->sequence;
-	if (send(link->fd, message, message->size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+	if (send_with(link->fd, message, fds, fd_count) < 0) {
 		fn(arg, NULL, errno, errno == EAGAIN ? "the worker does not read its socket; it may be stopped or stuck" : strerror(errno));
 		return;
 	}

@@ -22,4 +22,8 @@ void link_drain(struct link *link);
 /** message->type and size are set by the caller, the sequence here. */
 void link_request(struct link *link, struct worker_message *message, uint64_t timeout_ms, reply_fn fn, void *arg);
 
+/** The same with descriptors, at most WORKER_MAX_QUEUES, which stay the caller's. */
+void link_request_with(struct link *link, struct worker_message *message, const int *fds, unsigned fd_count, uint64_t timeout_ms, reply_fn fn,
+		       void *arg);
+
 #endif

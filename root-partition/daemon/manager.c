@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include "root-partition/daemon/adopt.h"
 #include "root-partition/daemon/events.h"
+#include "root-partition/daemon/interfaces.h"
 #include "root-partition/daemon/log.h"
 #include "root-partition/daemon/partition.h"
 
@@ -69,6 +70,14 @@ static void find_identities(struct manager *m)
 	m->group_gid = group ? group->gr_gid : (gid_t)-1;
 }
 
+static bool has_all_macs(const struct partition_config *config)
+{
+	for (uint32_t i = 0; i < config->interface_count; i++)
+		if (!config->interfaces[i].has_mac)
+			return false;
+	return true;
+}
+
 static void load_definition(struct manager *m, const char *file)
 {
 	struct partition_config *config;
@@ -94,9 +103,9 @@ static void load_definition(struct manager *m, const char *file)
 		free(text);
 		return;
 	}
-	if (strcmp(config->name, name) || !config->has_uuid) {
-		log_message(LOG_ERR, name, "%s: defines '%s'%s; use 'bhctl define' to store it", path, config->name,
-			    config->has_uuid ? "" : " without <uuid>");
+	if (strcmp(config->name, name) || !config->has_uuid || !has_all_macs(config)) {
+		log_message(LOG_ERR, name, "%s: defines '%s'%s%s; use 'bhctl define' to store it", path, config->name,
+			    config->has_uuid ? "" : " without <uuid>", has_all_macs(config) ? "" : " without a <mac>");
 		config_free(config);
 		free(text);
 		return;
@@ -211,6 +220,23 @@ static int settle_uuid(struct manager *m, const char *file, struct partition_con
 	return 0;
 }
 
+static int check_macs(const struct manager *m, const char *file, const struct partition_config *config, const struct partition *old,
+		      struct config_error *error)
+{
+	for (uint32_t i = 0; i < config->interface_count; i++) {
+		const struct config_interface *c = &config->interfaces[i];
+		const struct partition *owner = c->has_mac ? interface_owner(m, c->mac, old) : NULL;
+		char mac[CONFIG_MAC_TEXT], why[192];
+
+		if (!owner)
+			continue;
+		config_mac_format(c->mac, mac);
+		snprintf(why, sizeof why, "MAC address %s belongs to '%s'; use another, or leave <mac> out to have one generated", mac, owner->name);
+		return fail(error, EEXIST, file, why, "");
+	}
+	return 0;
+}
+
 /* Writes the text and makes it the partition's. Takes text over. */
 static int store(struct manager *m, const char *file, char *text, size_t size, struct partition **p, struct config_error *error)
 {
@@ -251,8 +277,11 @@ int manager_define(struct manager *m, const char *file, const char *text, size_t
 	p = manager_find(m, config->name);
 	*created = !p || !p->config;
 	rc = settle_uuid(m, file, config, p, error);
+	if (!rc)
+		rc = check_macs(m, file, config, p, error);
 	if (!rc) {
 		stored = config->has_uuid ? strndup(text, size) : config_text_with_uuid(text, size, config->uuid);
+		stored = interfaces_settle(stored, config, p ? p->config : NULL);
 		rc = store(m, file, stored, stored ? strlen(stored) : 0, &p, error);
 	}
 	config_free(config);
@@ -264,25 +293,27 @@ int manager_define(struct manager *m, const char *file, const char *text, size_t
 	return 0;
 }
 
+int manager_edit(struct manager *m, struct partition *p, char *text, const char *what, struct config_error *error)
+{
+	bool changed = p->changed;
+	int rc = store(m, p->name, text, text ? strlen(text) : 0, &p, error);
+
+	if (rc)
+		return rc;
+	p->changed = changed;
+	events_add(m, p->name, "redefined", partition_state_names[p->state], what);
+	return 0;
+}
+
 int manager_set_autostart(struct manager *m, const char *name, bool autostart, struct config_error *error)
 {
 	struct partition *p = manager_find(m, name);
-	bool active_change;
-	char *text;
-	int rc;
 
 	if (!p || !p->config)
 		return fail(error, ENOENT, name, "no such partition", "");
 	if (p->config->autostart == autostart)
 		return 0;
-	active_change = p->changed;
-	text = config_text_with_autostart(p->text, p->text_size, autostart);
-	rc = store(m, name, text, text ? strlen(text) : 0, &p, error);
-	if (rc)
-		return rc;
-	p->changed = active_change;   /* concerns no running instance */
-	events_add(m, p->name, "redefined", partition_state_names[p->state], autostart ? "autostart on" : "autostart off");
-	return 0;
+	return manager_edit(m, p, config_text_with_autostart(p->text, p->text_size, autostart), autostart ? "autostart on" : "autostart off", error);
 }
 
 int manager_undefine(struct manager *m, const char *name, struct config_error *error)

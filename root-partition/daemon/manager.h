@@ -43,6 +43,8 @@ struct partition *manager_find(const struct manager *manager, const char *name);
  */
 int manager_define(struct manager *manager, const char *file, const char *text, size_t size, char name[CONFIG_NAME_MAX + 1],
 		   bool *created, struct config_error *error);
+/** Replaces the stored text by an edited one, which it takes over (NULL: no memory). The running instance is not concerned. */
+int manager_edit(struct manager *manager, struct partition *partition, char *text, const char *what, struct config_error *error);
 int manager_undefine(struct manager *manager, const char *name, struct config_error *error);
 int manager_set_autostart(struct manager *manager, const char *name, bool autostart, struct config_error *error);
 

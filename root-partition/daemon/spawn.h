@@ -9,7 +9,7 @@
 #include "root-partition/daemon/partition.h"
 #include "root-partition/daemon/record.h"
 
-#define SPAWN_MAX_FDS (16u + WORKER_MAX_DISKS)
+#define SPAWN_MAX_FDS (16u + WORKER_MAX_DISKS + WORKER_MAX_INTERFACES * WORKER_MAX_QUEUES)
 
 struct spawn {
 	uv_work_t work;
@@ -48,7 +48,14 @@ void spawn_free(struct spawn *spawn);
 /* spawn_files.c */
 /** Opens everything that the worker gets and describes it. Returns 0, or -1 with error and text. */
 int spawn_open_files(struct spawn *spawn, struct worker_config *ret);
+/** The number that a descriptor will have in the worker. Takes fd over. */
+int32_t spawn_give(struct spawn *spawn, int fd);
 /** Sets error and text. Returns -1. */
 int spawn_fail(struct spawn *spawn, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+
+/* spawn_interfaces.c */
+/** Makes a TAP device for each interface and describes them. Returns 0, or -1 with error and text. */
+int spawn_open_interfaces(struct spawn *spawn, struct worker_config *ret);
 
 #endif

@@ -16,8 +16,7 @@
 
 #define WORKER_FIRST_FD 3
 
-/* The number that a descriptor will have in the worker. Takes fd over. */
-static int32_t give(struct spawn *s, int fd)
+int32_t spawn_give(struct spawn *s, int fd)
 {
 	s->fds[s->fd_count] = fd;
 	return WORKER_FIRST_FD + (int32_t)s->fd_count++;
@@ -34,7 +33,7 @@ static int open_image(struct spawn *s, const char *what, const char *path, int32
 		close(fd);
 		return spawn_fail(s, EINVAL, "%s %s: not a regular file", what, path);
 	}
-	*ret = give(s, fd);
+	*ret = spawn_give(s, fd);
 	return 0;
 }
 
@@ -105,7 +104,7 @@ static int open_disk(struct spawn *s, const struct config_disk *disk, struct wor
 		close(fd);
 		return -1;
 	}
-	ret->fd = give(s, fd);
+	ret->fd = spawn_give(s, fd);
 	ret->flags = (disk->read_only ? WORKER_DISK_READ_ONLY : 0) | (disk->cache == CONFIG_CACHE_UNSAFE ? WORKER_DISK_NO_FLUSH : 0);
 	ret->controller = disk->controller;
 	ret->lun = disk->lun;
@@ -123,8 +122,8 @@ static int open_memory(struct spawn *s, struct worker_config *ret)
 	if (ftruncate(s->memory_fd, (off_t)s->config->memory_bytes) < 0 ||
 	    fcntl(s->memory_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		return spawn_fail(s, errno, "memory of %llu MiB: %s", (unsigned long long)s->config->memory_bytes >> 20, strerror(errno));
-	ret->memory_fd = give(s, fcntl(s->memory_fd, F_DUPFD_CLOEXEC, 0));
-	ret->state_fd = give(s, fcntl(s->state_fd, F_DUPFD_CLOEXEC, 0));
+	ret->memory_fd = spawn_give(s, fcntl(s->memory_fd, F_DUPFD_CLOEXEC, 0));
+	ret->state_fd = spawn_give(s, fcntl(s->state_fd, F_DUPFD_CLOEXEC, 0));
 	return 0;
 }
 
@@ -149,18 +148,18 @@ static int open_channels(struct spawn *s, struct worker_config *ret)
 	control = socket_listen_at(s->run_fd, "control.sock", SOCK_SEQPACKET, 0600, (gid_t)-1);
 	if (control < 0)
 		return spawn_fail(s, -control, "control.sock: %s", strerror(-control));
-	give(s, control);   /* descriptor 3 */
-	give(s, -1);        /* descriptor 4: the configuration, once it is complete */
+	spawn_give(s, control);   /* descriptor 3 */
+	spawn_give(s, -1);        /* descriptor 4: the configuration, once it is complete */
 	console = socket_listen_at(s->run_fd, "console.sock", SOCK_STREAM, 0660, s->group_gid);
 	if (console < 0)
 		return spawn_fail(s, -console, "console.sock: %s", strerror(-console));
-	ret->console_fd = give(s, console);
+	ret->console_fd = spawn_give(s, console);
 	ret->console_log_fd = ret->log_fd = -1;   /* the worker's lines go to stderr, which is its log */
 	if (s->config->console_log) {
 		log = open_log(s, "console");
 		if (log < 0)
 			return -1;
-		ret->console_log_fd = give(s, log);
+		ret->console_log_fd = spawn_give(s, log);
 	}
 	s->worker_log = open_log(s, "worker");
 	if (s->worker_log < 0)
@@ -207,13 +206,15 @@ int spawn_open_files(struct spawn *s, struct worker_config *ret)
 	mshv = open(s->options->mshv, O_RDWR | O_CLOEXEC);
 	if (mshv < 0)
 		return spawn_fail(s, ENODEV, "%s: %s; is the hypervisor loaded? 'modprobe bulkhead' loads it", s->options->mshv, strerror(errno));
-	w->mshv_fd = give(s, mshv);
+	w->mshv_fd = spawn_give(s, mshv);
 	if (open_image(s, "kernel", config->kernel, &w->kernel_fd) ||
 	    (config->initrd && open_image(s, "initrd", config->initrd, &w->initrd_fd)) || open_memory(s, w))
 		return -1;
 	for (uint32_t i = 0; i < config->disk_count; i++)
 		if (open_disk(s, &config->disks[i], &w->disk[i]))
 			return -1;
+	if (spawn_open_interfaces(s, w))
+		return -1;
 	return seal_config(s, w);
 }
 

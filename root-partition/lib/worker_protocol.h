@@ -15,6 +15,8 @@
 #define WORKER_PROTOCOL_VERSION 1u
 #define WORKER_MAX_DISKS 16u
 #define WORKER_NAME_MAX 64u
+#define WORKER_MAX_INTERFACES 8u
+#define WORKER_MAX_QUEUES 8u
 
 enum worker_disk_flags {
 	WORKER_DISK_READ_ONLY = 1,
@@ -30,6 +32,21 @@ struct worker_disk {
 	uint8_t  reserved;
 	uint32_t block_size;         /* logical bytes: 512 or 4096 */
 	char     serial[36];         /* VPD page 80h; NUL padded */
+};
+
+enum worker_interface_flags {
+	WORKER_INTERFACE_LINK_DOWN = 1,
+	WORKER_INTERFACE_SPOOFING  = 2,   /* frames from other source addresses than mac are let through */
+};
+
+struct worker_interface {
+	int32_t  fd[WORKER_MAX_QUEUES];   /* queues of one TAP device with a virtio_net_hdr before each frame, non-blocking */
+	uint32_t queue_count;        /* 1..WORKER_MAX_QUEUES */
+	uint32_t flags;              /* enum worker_interface_flags */
+	uint32_t mtu;                /* of the TAP; the guest's may be lower */
+	uint8_t  mac[6];             /* the guest's; names the interface */
+	uint16_t reserved;
+	char     tap[16];            /* its name in the root, for people */
 };
 
 enum worker_ic { WORKER_IC_SHUTDOWN = 1, WORKER_IC_HEARTBEAT = 2, WORKER_IC_TIMESYNC = 4 };
@@ -54,10 +71,12 @@ struct worker_config {
 	uint32_t disk_count;
 	uint32_t start_paused;
 	struct worker_disk disk[WORKER_MAX_DISKS];
+	uint32_t interface_count, reserved;
+	struct worker_interface interface[WORKER_MAX_INTERFACES];
 	char     cmdline[2048];
 };
 
-/* Every message: header, then the body of that type. One packet each, no descriptors. */
+/* Every message: header, then the body of that type. One packet each, without descriptors unless the type says so. */
 struct worker_message {
 	uint32_t type;               /* enum worker_message_type */
 	uint32_t size;               /* whole packet, bytes */
@@ -74,6 +93,9 @@ enum worker_message_type {
 	WORKER_TURN_OFF,             /* hard: replies, reports WORKER_STATE_OFF, exits 0 */
 	WORKER_SHUTDOWN,             /* struct worker_shutdown: asks the guest's integration component */
 	WORKER_GET_STATS,            /* replied to by WORKER_STATS */
+	WORKER_ATTACH_INTERFACE = 32, /* struct worker_attach, with queue_count descriptors in a control message */
+	WORKER_DETACH_INTERFACE,     /* struct worker_interface_request; replied to when its descriptors are closed */
+	WORKER_SET_LINK,             /* struct worker_interface_request */
 	/* worker to daemon */
 	WORKER_REPLY = 64,           /* struct worker_reply */
 	WORKER_STATS,                /* struct worker_stats */
@@ -119,6 +141,18 @@ struct worker_shutdown {
 	char     text[128];
 };
 
+struct worker_attach {
+	struct worker_message header;
+	struct worker_interface interface;   /* fd[] is not read: the descriptors come along */
+};
+
+struct worker_interface_request {
+	struct worker_message header;
+	uint8_t  mac[6];             /* which one */
+	uint8_t  up;                 /* WORKER_SET_LINK: 0 or 1 */
+	uint8_t  reserved;
+};
+
 struct worker_reply {
 	struct worker_message header;
 	int32_t  error;              /* 0 or a negative errno */
@@ -135,6 +169,17 @@ struct worker_stats {
 	struct {
 		uint64_t reads, writes, flushes, unmaps, read_bytes, written_bytes, errors, pending;
 	} disk[WORKER_MAX_DISKS];
+	uint32_t interface_count, reserved;
+	struct worker_interface_stats {
+		uint8_t  mac[6];
+		uint8_t  link_up;
+		uint8_t  ready;              /* the guest's driver has set it up */
+		char     tap[16];
+		uint32_t queues, mtu;        /* in use by the guest */
+		/* as the guest sees them */
+		uint64_t rx_packets, rx_bytes, rx_dropped, rx_errors, tx_packets, tx_bytes, tx_dropped, tx_errors;
+		uint64_t spoofed;            /* of tx_dropped: by their source address */
+	} interface[WORKER_MAX_INTERFACES];
 };
 
 #endif

@@ -47,6 +47,39 @@ static int check_disk(const struct worker_config *c, unsigned int index, char *w
 	return 0;
 }
 
+int config_check_interface(const struct worker_interface *n, char *why, size_t size)
+{
+	unsigned int i;
+
+	if (n->queue_count < 1 || n->queue_count > WORKER_MAX_QUEUES)
+		return refuse(why, size, "%u queues; from 1 to %u", n->queue_count, WORKER_MAX_QUEUES);
+	if (n->mac[0] & 1)
+		return refuse(why, size, "its MAC address is a group's");
+	if (memchr(n->tap, 0, sizeof n->tap) == NULL)
+		return refuse(why, size, "the TAP's name is not terminated");
+	for (i = 0; i < n->queue_count; i++)
+		if (!is_open(n->fd[i]))
+			return refuse(why, size, "descriptor %d is not open", n->fd[i]);
+	return 0;
+}
+
+static int check_interfaces(const struct worker_config *c, char *why, size_t size)
+{
+	char reason[128];
+	unsigned int i, j;
+
+	if (c->interface_count > WORKER_MAX_INTERFACES)
+		return refuse(why, size, "interfaces: %u; at most %u", c->interface_count, WORKER_MAX_INTERFACES);
+	for (i = 0; i < c->interface_count; i++) {
+		if (config_check_interface(&c->interface[i], reason, sizeof reason) < 0)
+			return refuse(why, size, "interface %u: %s", i, reason);
+		for (j = 0; j < i; j++)
+			if (memcmp(c->interface[i].mac, c->interface[j].mac, sizeof c->interface[i].mac) == 0)
+				return refuse(why, size, "interface %u: has the MAC address of interface %u", i, j);
+	}
+	return 0;
+}
+
 int config_check(const struct worker_config *c, char *why, size_t size)
 {
 	const struct {
@@ -84,7 +117,7 @@ int config_check(const struct worker_config *c, char *why, size_t size)
 		if (rc < 0)
 			return rc;
 	}
-	return 0;
+	return check_interfaces(c, why, size);
 }
 
 int config_read(int fd, struct worker_config *ret, char *why, size_t size)

@@ -8,8 +8,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "log.h"
 #include "services.h"
+
+/** Descriptors that came with a packet. */
+struct received {
+	unsigned int count;
+	int fd[WORKER_MAX_QUEUES];
+};
 
 static void listener_poll(uv_poll_t *poll, int status, int events);
 
@@ -75,7 +82,42 @@ static void shut_down(struct control *c, struct worker_shutdown *request)
 	      rc == -ENOTCONN ? "the guest's shutdown component is not ready" : rc < 0 ? strerror(-rc) : "");
 }
 
-static void handle_request(struct control *c, struct worker_message *request)
+static void attach_interface(struct control *c, struct worker_attach *request, struct received *fds)
+{
+	char why[128] = "attach request of a wrong size";
+	int rc = -EINVAL;
+	unsigned int i;
+
+	if (request->header.size == sizeof *request && request->interface.queue_count == fds->count) {
+		for (i = 0; i < fds->count; i++)
+			request->interface.fd[i] = fds->fd[i];
+		rc = config_check_interface(&request->interface, why, sizeof why);
+	}
+	if (rc == 0) {
+		fds->count = 0;      /* its own now, whatever comes of it */
+		rc = services_attach_interface(c->machine->services, &request->interface);
+		snprintf(why, sizeof why, "%s", rc == -EEXIST ? "there is one with this address already"
+			 : rc == -ENOSPC ? "there can be no more" : rc < 0 ? strerror(-rc) : "");
+	}
+	reply(c, &request->header, rc, why);
+}
+
+static void change_interface(struct control *c, const struct worker_interface_request *request)
+{
+	int rc;
+
+	if (request->header.size != sizeof *request) {
+		reply(c, &request->header, -EINVAL, "interface request of a wrong size");
+		return;
+	}
+	if (request->header.type == WORKER_DETACH_INTERFACE)
+		rc = services_detach_interface(c->machine->services, request->mac);
+	else
+		rc = services_set_link(c->machine->services, request->mac, request->up != 0);
+	reply(c, &request->header, rc, rc == -ENOENT ? "there is none with this address" : rc < 0 ? strerror(-rc) : "");
+}
+
+static void handle_request(struct control *c, struct worker_message *request, struct received *fds)
 {
 	struct machine *m = c->machine;
 
@@ -95,6 +137,13 @@ static void handle_request(struct control *c, struct worker_message *request)
 		return;
 	}
 	switch (request->type) {
+	case WORKER_ATTACH_INTERFACE:
+		attach_interface(c, (struct worker_attach *)request, fds);
+		return;
+	case WORKER_DETACH_INTERFACE:
+	case WORKER_SET_LINK:
+		change_interface(c, (const struct worker_interface_request *)request);
+		return;
 	case WORKER_PAUSE:
 		machine_pause(m);
 		break;
@@ -115,17 +164,39 @@ static void handle_request(struct control *c, struct worker_message *request)
 	reply(c, request, 0, "");
 }
 
+/** As recv; the descriptors that came along are the caller's. */
+static ssize_t receive(int fd, void *packet, size_t size, struct received *ret)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(WORKER_MAX_QUEUES * sizeof(int))];
+	} control;
+	struct iovec iov = { packet, size };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+	ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *header = n < 0 ? NULL : CMSG_FIRSTHDR(&message);
+
+	if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
+		ret->count = (unsigned int)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+		memcpy(ret->fd, CMSG_DATA(header), ret->count * sizeof(int));
+	}
+	return n;
+}
+
 static void client_poll(uv_poll_t *poll, int status, int events)
 {
 	struct control *c = poll->data;
 	union {
 		struct worker_message header;
 		struct worker_shutdown shutdown;
+		struct worker_attach attach;
+		struct worker_interface_request interface;
 	} packet;
+	struct received fds = { 0 };
 	ssize_t n;
 
 	(void)events;
-	n = status < 0 ? 0 : recv(c->client_fd, &packet, sizeof packet, MSG_DONTWAIT);
+	n = status < 0 ? 0 : receive(c->client_fd, &packet, sizeof packet, &fds);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
@@ -135,9 +206,11 @@ static void client_poll(uv_poll_t *poll, int status, int events)
 	if ((size_t)n < sizeof packet.header || packet.header.size != (size_t)n) {
 		log_line("control: packet of %zd bytes refused", n);
 		client_drop(c);
-		return;
+	} else {
+		handle_request(c, &packet.header, &fds);
 	}
-	handle_request(c, &packet.header);
+	while (fds.count > 0)
+		close(fds.fd[--fds.count]);
 }
 
 static void listener_poll(uv_poll_t *poll, int status, int events)

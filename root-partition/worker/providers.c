@@ -207,6 +207,8 @@ int providers_create(struct providers *p, struct machine *m, struct vmbus_server
 	for (i = 0; i < STATE_CONTROLLERS && rc == 0; i++)
 		if (has_disks(&m->config, i))
 			rc = create_controller(p, server, i);
+	if (rc == 0)
+		rc = network_create(&p->network, m, server);
 	for (i = 0; i < STATE_ICS && rc == 0; i++) {
 		if (!(m->config.ic_mask & components[i].mask))
 			continue;
@@ -274,4 +276,5 @@ void providers_stats(const struct providers *p, struct worker_stats *ret)
 		ret->disk[i].errors = s.errors;
 		ret->disk[i].pending = s.pending;
 	}
+	network_stats(&p->network, ret);
 }

@@ -4,6 +4,7 @@
 #define BULKHEAD_WORKER_PROVIDERS_H
 
 #include "machine.h"
+#include "network.h"
 #include "pace.h"
 #include "vmbus/server/server.h"
 #include "vsp/ic/ic.h"
@@ -13,6 +14,7 @@ struct providers {
 	struct machine *machine;
 	struct storvsp *controller[STATE_CONTROLLERS]; /* NULL: has no disks */
 	struct ic *ic[STATE_ICS];                      /* by enum ic_type; NULL: not wanted */
+	struct network network;
 	uv_timer_t tick;
 	struct pace pace;
 };

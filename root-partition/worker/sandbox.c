@@ -25,13 +25,16 @@ static int compare(const void *a, const void *b)
 
 void sandbox_close_others(const struct worker_config *c, const int *keep, unsigned int keep_count)
 {
-	int fds[3 + 8 + WORKER_MAX_DISKS + 8] = { 0, 1, 2, c->mshv_fd, c->state_fd, c->memory_fd, c->kernel_fd,
+	int fds[3 + 8 + WORKER_MAX_DISKS + WORKER_MAX_INTERFACES * WORKER_MAX_QUEUES + 8] = { 0, 1, 2, c->mshv_fd, c->state_fd, c->memory_fd, c->kernel_fd,
 						  c->initrd_fd, c->console_fd, c->console_log_fd, c->log_fd };
-	unsigned int n = 11, i;
+	unsigned int n = 11, i, j;
 	int next = 0;
 
 	for (i = 0; i < c->disk_count; i++)
 		fds[n++] = c->disk[i].fd;
+	for (i = 0; i < c->interface_count; i++)
+		for (j = 0; j < c->interface[i].queue_count; j++)
+			fds[n++] = c->interface[i].fd[j];
 	for (i = 0; i < keep_count && i < 8; i++)
 		fds[n++] = keep[i];
 	qsort(fds, n, sizeof fds[0], compare);
@@ -105,6 +108,7 @@ static const struct {
 	{ SCMP_SYS(accept4),          "console viewers, the daemon" },
 	{ SCMP_SYS(sendto),           "console viewers, the daemon" },
 	{ SCMP_SYS(recvfrom),         "the daemon" },
+	{ SCMP_SYS(recvmsg),          "the daemon, with an interface's descriptors" },
 	{ SCMP_SYS(getsockopt),       "libuv" },
 	{ SCMP_SYS(munmap),           "VP pages, heap" },
 	{ SCMP_SYS(madvise),          "heap" },

@@ -228,6 +228,21 @@ int services_shutdown(struct services *s, const struct worker_shutdown *request)
 	return providers_shutdown(&s->providers, request);
 }
 
+int services_attach_interface(struct services *s, const struct worker_interface *config)
+{
+	return network_attach(&s->providers.network, config);
+}
+
+int services_detach_interface(struct services *s, const uint8_t mac[6])
+{
+	return network_detach(&s->providers.network, mac);
+}
+
+int services_set_link(struct services *s, const uint8_t mac[6], bool up)
+{
+	return network_set_link(&s->providers.network, mac, up);
+}
+
 void services_status(const struct services *s, struct worker_status *ret)
 {
 	if (s == NULL)

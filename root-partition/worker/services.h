@@ -19,6 +19,11 @@ void services_slot_free(struct services *services, uint32_t vp, uint32_t sint_ma
 /** Asks the guest to turn itself off or restart. -ENOTCONN: its component is not there (yet). */
 int services_shutdown(struct services *services, const struct worker_shutdown *request);
 
+/** As network_attach, network_detach and network_set_link. */
+int services_attach_interface(struct services *services, const struct worker_interface *config);
+int services_detach_interface(struct services *services, const uint8_t mac[6]);
+int services_set_link(struct services *services, const uint8_t mac[6], bool up);
+
 void services_status(const struct services *services, struct worker_status *ret);
 void services_stats(const struct services *services, struct worker_stats *ret);
 

@@ -5,10 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <linux/virtio_net.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -26,6 +30,7 @@ const char standalone_help[] =
 	"  --cpus N            virtual processors, 1 to 64; default 1\n"
 	"  --disk FILE[,OPT]   SCSI disk on controller 0, in order of LUN; OPT: ro, 4096 (block size), unsafe (no flush),\n"
 	"                      buffered (no O_DIRECT). May be repeated.\n"
+	"  --tap NAME[,MAC]    network interface on that TAP device, made if there is none; may be repeated\n"
 	"  --console WHERE     stdio (default; Ctrl-] ends the guest), or the path of a socket to listen on\n"
 	"  --console-log FILE  appends what the guest prints\n"
 	"  --name NAME         for log lines; default standalone\n"
@@ -108,6 +113,29 @@ static int add_disk(struct worker_config *c, char *text)
 	return d->fd < 0 ? complain(path, strerror(errno)) : 0;
 }
 
+/** One queue; a TAP that exists must be of one queue, too. */
+static int add_tap(struct worker_config *c, char *text)
+{
+	struct worker_interface *n = &c->interface[c->interface_count];
+	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	char *name = strtok(text, ","), *mac = strtok(NULL, ",");
+	int header = sizeof(struct virtio_net_hdr);
+
+	if (c->interface_count == WORKER_MAX_INTERFACES || name == NULL || strlen(name) >= sizeof n->tap)
+		return complain("--tap", name == NULL ? "no name" : "too many, or too long a name");
+	*n = (struct worker_interface){ .queue_count = 1, .mtu = 1500, .mac = { 0x00, 0x15, 0x5d, 0, 0, (uint8_t)(c->interface_count + 1) } };
+	if (mac != NULL && sscanf(mac, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &n->mac[0], &n->mac[1], &n->mac[2], &n->mac[3], &n->mac[4],
+				  &n->mac[5]) != 6)
+		return complain(mac, "no MAC address");
+	snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
+	snprintf(n->tap, sizeof n->tap, "%s", name);
+	n->fd[0] = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	if (n->fd[0] < 0 || ioctl(n->fd[0], TUNSETIFF, &request) < 0 || ioctl(n->fd[0], TUNSETVNETHDRSZ, &header) < 0)
+		return complain(name, strerror(errno));
+	c->interface_count++;
+	return 0;
+}
+
 static int listen_at(const char *path, int *ret)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -154,7 +182,7 @@ static int make_descriptors(struct worker_config *c)
 }
 
 enum { OPT_KERNEL = 1, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_CPUS, OPT_DISK, OPT_CONSOLE, OPT_CONSOLE_LOG, OPT_NAME,
-       OPT_USER, OPT_NO_IC };
+       OPT_USER, OPT_NO_IC, OPT_TAP };
 
 static const struct option options[] = {
 	{ "kernel", required_argument, NULL, OPT_KERNEL },   { "initrd", required_argument, NULL, OPT_INITRD },
@@ -162,7 +190,8 @@ static const struct option options[] = {
 	{ "cpus", required_argument, NULL, OPT_CPUS },       { "disk", required_argument, NULL, OPT_DISK },
 	{ "console", required_argument, NULL, OPT_CONSOLE }, { "console-log", required_argument, NULL, OPT_CONSOLE_LOG },
 	{ "name", required_argument, NULL, OPT_NAME },       { "user", required_argument, NULL, OPT_USER },
-	{ "no-ic", no_argument, NULL, OPT_NO_IC },           { NULL, 0, NULL, 0 },
+	{ "no-ic", no_argument, NULL, OPT_NO_IC },           { "tap", required_argument, NULL, OPT_TAP },
+	{ NULL, 0, NULL, 0 },
 };
 
 static int apply(struct standalone *s, int option, char *value)
@@ -186,6 +215,8 @@ static int apply(struct standalone *s, int option, char *value)
 		return parse_number(value, &c->vp_count);
 	case OPT_DISK:
 		return add_disk(c, value);
+	case OPT_TAP:
+		return add_tap(c, value);
 	case OPT_CONSOLE:
 		s->console_stdio = strcmp(value, "stdio") == 0;
 		return s->console_stdio ? 0 : listen_at(value, &c->console_fd);

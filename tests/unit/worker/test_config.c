@@ -16,11 +16,13 @@ static struct worker_config valid(void)
 	struct worker_config c = {
 		.version = WORKER_PROTOCOL_VERSION, .size = sizeof c, .name = "web1", .memory_bytes = 256u << 20, .vp_count = 2,
 		.mshv_fd = 0, .state_fd = 0, .memory_fd = 0, .kernel_fd = 0, .initrd_fd = -1, .console_fd = -1,
-		.console_log_fd = -1, .log_fd = -1, .disk_count = 2,
+		.console_log_fd = -1, .log_fd = -1, .disk_count = 2, .interface_count = 2,
 	};
 
 	c.disk[0] = (struct worker_disk){ .fd = 0, .block_size = 512 };
 	c.disk[1] = (struct worker_disk){ .fd = 0, .lun = 1, .block_size = 4096 };
+	c.interface[0] = (struct worker_interface){ .queue_count = 2, .mtu = 1500, .mac = { 0, 0x15, 0x5d, 0, 0, 1 } };
+	c.interface[1] = (struct worker_interface){ .queue_count = 1, .mtu = 1500, .mac = { 0, 0x15, 0x5d, 0, 0, 2 } };
 	return c;
 }
 
@@ -68,6 +70,13 @@ START_TEST(refuses)
 	REFUSED(c.disk[1].controller = 4, "no such address");
 	REFUSED(c.disk[1].block_size = 520, "block size");
 	REFUSED(c.disk[1].fd = 999, "descriptor");
+	REFUSED(c.interface_count = WORKER_MAX_INTERFACES + 1, "interfaces");
+	REFUSED(c.interface[0].queue_count = 0, "queues");
+	REFUSED(c.interface[0].queue_count = WORKER_MAX_QUEUES + 1, "queues");
+	REFUSED(c.interface[0].fd[1] = 999, "descriptor");
+	REFUSED(c.interface[1].mac[5] = 1, "MAC address of interface 0");
+	REFUSED(c.interface[1].mac[0] = 1, "group");
+	REFUSED(memset(c.interface[1].tap, 'x', sizeof c.interface[1].tap), "name");
 #undef REFUSED
 }
 END_TEST

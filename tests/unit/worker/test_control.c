@@ -66,6 +66,32 @@ int services_shutdown(struct services *s, const struct worker_shutdown *request)
 	return shutdowns == 1 ? -ENOTCONN : 0;
 }
 
+static unsigned int attached, detached, plugged;
+
+int services_attach_interface(struct services *s, const struct worker_interface *config)
+{
+	unsigned int i;
+
+	(void)s;
+	for (i = 0; i < config->queue_count; i++)
+		ck_assert_int_eq(close(config->fd[i]), 0);   /* theirs, and open */
+	return attached++ == 0 ? 0 : -EEXIST;
+}
+
+int services_detach_interface(struct services *s, const uint8_t mac[6])
+{
+	(void)s;
+	detached++;
+	return mac[5] == 1 ? 0 : -ENOENT;
+}
+
+int services_set_link(struct services *s, const uint8_t mac[6], bool up)
+{
+	(void)s;
+	plugged += up;
+	return mac[5] == 1 ? 0 : -ENOENT;
+}
+
 void log_line(const char *format, ...)
 {
 	(void)format;
@@ -159,6 +185,75 @@ START_TEST(verbs)
 }
 END_TEST
 
+static struct worker_reply ask_attach(int fd, struct worker_attach *request, unsigned int fds)
+{
+	char control[CMSG_SPACE(WORKER_MAX_QUEUES * sizeof(int))] = { 0 };
+	struct iovec iov = { request, sizeof *request };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct worker_reply reply;
+	struct cmsghdr *header;
+	unsigned int i;
+
+	if (fds > 0) {
+		message.msg_control = control;
+		message.msg_controllen = CMSG_SPACE(fds * sizeof(int));
+		header = CMSG_FIRSTHDR(&message);
+		*header = (struct cmsghdr){ CMSG_LEN(fds * sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
+		for (i = 0; i < fds; i++)
+			memcpy(CMSG_DATA(header) + i * sizeof(int), &fd, sizeof fd);
+	}
+	ck_assert_int_eq(sendmsg(fd, &message, 0), sizeof *request);
+	turn();
+	ck_assert_int_eq(recv(fd, &reply, sizeof reply, MSG_DONTWAIT), sizeof reply);
+	return reply;
+}
+
+static int highest_fd(void)
+{
+	int fd = dup(0);
+
+	close(fd);
+	return fd;
+}
+
+/* An interface comes with descriptors: as many as it says, and none of them stays behind when it is refused. */
+START_TEST(interfaces)
+{
+	struct worker_attach attach = { .header = { .type = WORKER_ATTACH_INTERFACE, .size = sizeof attach },
+					.interface = { .queue_count = 2, .tap = "bh-web1-0" } };
+	struct worker_interface_request request = { .header = { .type = WORKER_DETACH_INTERFACE, .size = sizeof request }, .mac = { [5] = 1 } };
+	int fd, free_fd;
+
+	begin();
+	fd = connect_daemon();
+	free_fd = highest_fd();
+	ck_assert_int_eq(ask_attach(fd, &attach, 2).error, 0);
+	ck_assert_int_eq(ask_attach(fd, &attach, 2).error, -EEXIST);
+	ck_assert_int_eq(ask_attach(fd, &attach, 3).error, -EINVAL);
+	ck_assert_int_eq(ask_attach(fd, &attach, 0).error, -EINVAL);
+	attach.interface.queue_count = 0;
+	ck_assert_int_eq(ask_attach(fd, &attach, 0).error, -EINVAL);
+	attach.interface.queue_count = 1;
+	attach.interface.mac[0] = 1;
+	ck_assert_int_eq(ask_attach(fd, &attach, 1).error, -EINVAL);
+	ck_assert_uint_eq(attached, 2);
+	ck_assert_int_eq(ask(fd, &request, sizeof request).error, 0);
+	request.mac[5] = 2;
+	ck_assert_int_eq(ask(fd, &request, sizeof request).error, -ENOENT);
+	ck_assert_uint_eq(detached, 2);
+	request.header.type = WORKER_SET_LINK;
+	request.up = 1;
+	ck_assert_int_eq(ask(fd, &request, sizeof request).error, -ENOENT);
+	request.mac[5] = 1;
+	ck_assert_int_eq(ask(fd, &request, sizeof request).error, 0);
+	ck_assert_uint_eq(plugged, 2);
+	ck_assert_int_eq(ask_simple(fd, WORKER_SET_LINK).error, -EINVAL);
+	ck_assert_int_eq(ask_simple(fd, WORKER_ATTACH_INTERFACE).error, -EINVAL);
+	ck_assert_int_eq(highest_fd(), free_fd);
+	close(fd);
+}
+END_TEST
+
 /* The daemon may die at any time; the next one is served, and has waited meanwhile. */
 START_TEST(next_daemon)
 {
@@ -201,4 +296,4 @@ START_TEST(bad_packets)
 }
 END_TEST
 
-RUN_TESTS("worker control", verbs, next_daemon, bad_packets)
+RUN_TESTS("worker control", verbs, interfaces, next_daemon, bad_packets)

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A child's network interfaces: those that it starts with, and those that come and go. Loop only. */
+#ifndef BULKHEAD_WORKER_NETWORK_H
+#define BULKHEAD_WORKER_NETWORK_H
+
+#include "machine.h"
+#include "vmbus/server/server.h"
+
+struct network_interface;
+
+struct network {
+	struct machine *machine;
+	struct vmbus_server *server;
+	struct network_interface *interface[WORKER_MAX_INTERFACES]; /* NULL: free */
+};
+
+/** Offers the configuration's interfaces; before vmbus_server_start. Returns 0 or a negative errno, logged. */
+int network_create(struct network *network, struct machine *machine, struct vmbus_server *server);
+/** One more. Its descriptors are the network's from here on, whatever the result: 0, -EEXIST for its address, -ENOSPC or another errno. */
+int network_attach(struct network *network, const struct worker_interface *config);
+/** Takes it from the guest and closes its descriptors. 0 or -ENOENT. */
+int network_detach(struct network *network, const uint8_t mac[6]);
+int network_set_link(struct network *network, const uint8_t mac[6], bool up);
+void network_stats(const struct network *network, struct worker_stats *ret);
+
+#endif
