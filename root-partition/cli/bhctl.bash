@@ -8,12 +8,13 @@ _bhctl_names() {
 
 _bhctl() {
 	local word=${COMP_WORDS[COMP_CWORD]} command='' i candidates=''
-	local commands='list show define undefine check dump-xml start shutdown turn-off pause resume reset autostart list-interfaces attach-interface detach-interface set-link console events host'
+	local commands='list show define undefine check dump-xml start shutdown turn-off pause resume reset autostart list-interfaces attach-interface detach-interface set-link console exec login events host'
 
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--socket | --timeout | --since | --bridge | --mac | --vlan | --mtu) ((i++)) ;;
+		--socket | --timeout | --since | --user | --env | --bridge | --mac | --vlan | --mtu) ((i++)) ;;
+		--) return ;;   # what follows is the guest's
 		-*) ;;
 		*)
 			command=${COMP_WORDS[i]}
@@ -27,7 +28,7 @@ _bhctl() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
-	--timeout | --since | --bridge | --mac | --vlan | --mtu) return ;;
+	--timeout | --since | --user | --env | --bridge | --mac | --vlan | --mtu) return ;;
 	esac
 	if [[ $word == -* ]]; then
 		candidates=--help
@@ -40,6 +41,8 @@ _bhctl() {
 		start) candidates+=' --paused --wait --timeout' ;;
 		shutdown) candidates+=' --all --force --reboot --timeout' ;;
 		console) candidates+=' --no-input --timeout' ;;
+		exec) candidates+=' --user --env --tty --timeout' ;;
+		login) candidates+=' --user' ;;
 		events) candidates+=' --follow --since --json' ;;
 		esac
 	else
@@ -51,7 +54,7 @@ _bhctl() {
 			return
 			;;
 		start) candidates=$(_bhctl_names ' off failed restarting ') ;;
-		shutdown | pause) candidates=$(_bhctl_names ' running ') ;;
+		shutdown | pause | exec | login) candidates=$(_bhctl_names ' running ') ;;
 		resume) candidates=$(_bhctl_names ' paused ') ;;
 		turn-off | reset | console) candidates=$(_bhctl_names ' starting running paused stopping restarting ') ;;
 		undefine) candidates=$(_bhctl_names ' off failed ') ;;

@@ -8,15 +8,20 @@
 #include <systemd/sd-bus.h>
 
 enum { EXIT_OK = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_NO_DAEMON = 3, EXIT_TIMED_OUT = 4 };
+/* exec and login end as their command does; what went wrong before or beside it is told apart as timeout(1) and env(1) do. */
+enum { EXIT_EXEC_TIMED_OUT = 124, EXIT_EXEC_FAILED = 125 };
 
 struct arguments {
 	const char *socket;
 	int count;                   /* positional */
 	char **words;
-	bool all, active, json, follow, wait, force, paused, reboot, no_input;
+	bool all, active, json, follow, wait, force, paused, reboot, no_input, terminal;
 	bool has_timeout, has_since, config;
 	const char *bridge, *mac, *vlan, *mtu;
 	uint64_t timeout_s, since;
+	const char *user;            /* NULL: not given */
+	const char **variables;      /* --env, NULL-terminated, with room for one more; owned by main */
+	size_t variable_count;
 	sd_bus *bus;                 /* opened for commands that need the daemon */
 };
 
@@ -58,5 +63,7 @@ int command_detach_interface(struct arguments *args);
 int command_set_link(struct arguments *args);
 int command_list_interfaces(struct arguments *args);
 int command_console(struct arguments *args);
+int command_exec(struct arguments *args);
+int command_login(struct arguments *args);
 
 #endif

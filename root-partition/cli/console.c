@@ -7,41 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 #include "root-partition/cli/bhctl.h"
+#include "root-partition/cli/terminal.h"
 
 #define ESCAPE 0x1d   /* Ctrl-] */
 
-static struct termios saved;
 static bool raw;
-
-static void restore_terminal(void)
-{
-	if (raw)
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &saved);
-	raw = false;
-}
-
-static void on_signal(int number)
-{
-	restore_terminal();
-	_exit(128 + number);
-}
-
-static void make_raw(void)
-{
-	struct termios settings;
-
-	if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &saved) < 0)
-		return;
-	settings = saved;
-	cfmakeraw(&settings);
-	raw = tcsetattr(STDIN_FILENO, TCSAFLUSH, &settings) == 0;
-	signal(SIGTERM, on_signal);
-	signal(SIGHUP, on_signal);
-}
 
 static bool write_all(int fd, const char *data, size_t size)
 {
@@ -134,11 +107,11 @@ int command_console(struct arguments *args)
 		return EXIT_REFUSED;
 	signal(SIGPIPE, SIG_IGN);
 	if (!args->no_input)
-		make_raw();
+		raw = terminal_raw();
 	if (raw)
 		fprintf(stderr, "Connected to %s. The escape key is Ctrl-].\r\n", name);
 	ending = copy(fd, !args->no_input, args->has_timeout ? now_ms() + (int64_t)args->timeout_s * 1000 : -1);
-	restore_terminal();
+	terminal_restore();
 	close(fd);
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "\nbhctl: %s: console %s\n", name, ending == BY_GUEST ? "closed: the partition has stopped" : "left");

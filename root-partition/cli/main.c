@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* bhctl: one table of commands with what each is given and the help that it prints. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "root-partition/cli/bhctl.h"
 
 enum {
 	ALL = 1, ACTIVE = 1024, JSON = 2, FOLLOW = 4, WAIT = 8, FORCE = 16, PAUSED = 32, REBOOT = 64, NO_INPUT = 128, TIMEOUT = 256, SINCE = 512,
 	CONFIG = 2048, BRIDGE = 4096, MAC = 8192, VLAN = 16384, MTU = 32768,
+	USER = 1 << 20, VARIABLE = 1 << 21, TERMINAL = 1 << 22,
 };
 
 static const struct command {
@@ -51,6 +54,12 @@ static const struct command {
 	{ "console", command_console, NO_INPUT | TIMEOUT, 1, 1, false, "NAME [--no-input] [--timeout SECONDS]",
 	  "Connect to the serial console. Ctrl-] leaves. Without a terminal, standard input is sent and output is printed\n"
 	  "until the console closes or the time is over." },
+	{ "exec", command_exec, USER | VARIABLE | TERMINAL | TIMEOUT, 2, -1, false,
+	  "NAME [--user USER] [--env KEY=VALUE]... [-t] [--timeout SECONDS] -- COMMAND [ARGUMENT]...",
+	  "Run a command in the guest, by its package bulkhead-guest; no network is needed. Standard input, output and error are\n"
+	  "the command's, and so is the exit status: 128 and more is a signal's number, 127 not found, 126 not to be executed,\n"
+	  "125 a failure of bhctl or the guest, 124 not in time. With -t it gets a terminal." },
+	{ "login", command_login, USER, 1, 1, false, "NAME [--user USER]", "Open a login shell in the guest, as root unless told. Three Ctrl-] within a second leave." },
 	{ "events", command_events, FOLLOW | SINCE | JSON, 0, 0, false, "[--follow] [--since NUMBER] [--json]",
 	  "Print what happened, numbered; --since prints what came after that number, --follow goes on." },
 	{ "host", command_host, JSON, 0, 0, false, "[--json]", "Show the hypervisor: version, processors, memory." },
@@ -63,6 +72,7 @@ static const struct option long_options[] = {
 	{ "timeout", required_argument, NULL, TIMEOUT }, { "since", required_argument, NULL, SINCE },
 	{ "config", no_argument, NULL, CONFIG }, { "bridge", required_argument, NULL, BRIDGE }, { "mac", required_argument, NULL, MAC },
 	{ "vlan", required_argument, NULL, VLAN }, { "mtu", required_argument, NULL, MTU },
+	{ "user", required_argument, NULL, USER }, { "env", required_argument, NULL, VARIABLE }, { "tty", no_argument, NULL, TERMINAL },
 	{ "socket", required_argument, NULL, 'S' }, { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' },
 	{ 0 }
 };
@@ -118,6 +128,14 @@ static bool set_option(struct arguments *args, int option)
 	case MAC: args->mac = optarg; return true;
 	case VLAN: args->vlan = optarg; return true;
 	case MTU: args->mtu = optarg; return true;
+	case TERMINAL: args->terminal = true; return true;
+	case USER: args->user = optarg; return true;
+	case VARIABLE:
+		args->variables[args->variable_count++] = optarg;
+		if (*optarg != '=' && strchr(optarg, '='))
+			return true;
+		complain(NULL, "--env %s: not KEY=VALUE", optarg);
+		return false;
 	case TIMEOUT: args->has_timeout = true; return read_number("timeout", optarg, 1000000, &args->timeout_s);
 	case SINCE: args->has_since = true; return read_number("since", optarg, UINT64_MAX, &args->since);
 	}
@@ -131,7 +149,9 @@ static int read_arguments(int argc, char **argv, struct arguments *args, const s
 	unsigned given = 0;
 	bool help = false;
 
-	for (int c; (c = getopt_long(argc, argv, "hV", long_options, NULL)) >= 0;) {
+	for (int c; (c = getopt_long(argc, argv, "hVt", long_options, NULL)) >= 0;) {
+		if (c == 't')
+			c = TERMINAL;
 		if (c == 'S') {
 			args->socket = optarg;
 		} else if (c == 'h') {
@@ -168,22 +188,44 @@ static int read_arguments(int argc, char **argv, struct arguments *args, const s
 	return -1;
 }
 
+/* Who starts a program with a standard stream closed does not mean that the next file opened is to be it. */
+static void open_standard_streams(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments args = { .socket = getenv("BULKHEAD_SOCKET") };
 	const struct command *command;
 	int rc;
 
+	open_standard_streams();
+	args.variables = calloc((size_t)argc + 2, sizeof *args.variables);
+	if (!args.variables) {
+		complain(NULL, "out of memory");
+		return EXIT_REFUSED;
+	}
 	if (!args.socket)
 		args.socket = "/run/bulkhead/bulkhead.sock";
 	rc = read_arguments(argc, argv, &args, &command);
 	if (rc >= 0)
-		return rc;
+		goto out;
 	if (!command->local)
 		rc = client_open(&args);
+	if (rc == EXIT_NO_DAEMON && command->options & USER)
+		rc = EXIT_EXEC_FAILED;   /* 3 would be the command's */
 	if (command->local || rc == EXIT_OK)
 		rc = command->run(&args);
 	sd_bus_flush_close_unref(args.bus);
+out:
+	free(args.variables);
 	if (fflush(stdout) || ferror(stdout)) {
 		complain(NULL, "standard output: %s", strerror(errno));
 		return EXIT_REFUSED;

@@ -185,6 +185,16 @@ static int run_console(sd_bus_message *call, struct partition *p, sd_bus_error *
 	return sd_bus_reply_method_return(call, "s", path);
 }
 
+static int run_vsock(sd_bus_message *call, struct partition *p, sd_bus_error *e)
+{
+	char path[4096];
+
+	if (!p->worker_pid)
+		return fail(e, EBUSY, "is not running");
+	snprintf(path, sizeof path, "%s/%s/vsock", p->manager->options->run_dir, p->name);
+	return sd_bus_reply_method_return(call, "s", path);
+}
+
 static int run_set_autostart(sd_bus_message *call, struct partition *p, sd_bus_error *e)
 {
 	struct config_error error;
@@ -259,6 +269,7 @@ static const struct verb_row {
 	{ "Reset", true, run_reset },
 	{ "DumpXml", true, run_dump_xml },        /* a command line may hold secrets */
 	{ "Console", true, run_console },
+	{ "Vsock", true, run_vsock },             /* whoever connects may run commands in the guest */
 	{ "SetAutostart", true, run_set_autostart },
 	{ "AttachInterface", true, run_attach_interface },
 	{ "DetachInterface", true, run_detach_interface },
@@ -408,6 +419,7 @@ static const sd_bus_vtable manager_table[] = {
 	METHOD("Reset", "s", "s", on_named_method),
 	METHOD("DumpXml", "s", "s", on_named_method),
 	METHOD("Console", "s", "s", on_named_method),
+	METHOD("Vsock", "s", "s", on_named_method),
 	METHOD("SetAutostart", "sb", "s", on_named_method),
 	METHOD("AttachInterface", "sssb", "s", on_named_method),
 	METHOD("DetachInterface", "ssb", "s", on_named_method),
@@ -431,6 +443,7 @@ static const sd_bus_vtable partition_table[] = {
 	METHOD("Reset", "", "s", on_partition_method),
 	METHOD("DumpXml", "", "s", on_partition_method),
 	METHOD("Console", "", "s", on_partition_method),
+	METHOD("Vsock", "", "s", on_partition_method),
 	METHOD("SetAutostart", "b", "s", on_partition_method),
 	METHOD("AttachInterface", "ssb", "s", on_partition_method),
 	METHOD("DetachInterface", "sb", "s", on_partition_method),
