@@ -96,34 +96,80 @@ int child_pending_vector(struct vp *vp)
 	return lapic_pending(&vp->child.lapic);
 }
 
-void child_accept_vector(struct vp *vp, uint8_t vector)
+/* Spares the child the EOI of this vector if it can. Level interrupts need theirs; so does one that others wait behind. */
+static bool offer_eoi_assist(struct vp *vp, uint8_t vector)
 {
 	struct child_vp *c = &vp->child;
 	struct hv_vp_assist_page *page;
 
-	lapic_begin(&c->lapic, vector);
-	if (synic_auto_eoi(&c->synic, vector)) {
-		lapic_eoi(&c->lapic);
-		return;
-	}
-	/* Level interrupts need their EOI; so does one that others wait behind. */
 	if (!(c->assist_page & PAGE_ENABLED) || c->lapic.tmr[vector / 32] >> vector % 32 & 1 ||
 	    lapic_busy_besides(&c->lapic, vector))
-		return;
+		return false;
 	page = msr_page(vp, c->assist_page);
-	if (page) {
+	if (page)
 		__atomic_fetch_or(&page->apic_assist, 1u, __ATOMIC_SEQ_CST);
-		c->eoi_assist = true;
+	return page;
+}
+
+void child_accept_vector(struct vp *vp, uint8_t vector)
+{
+	struct child_vp *c = &vp->child;
+
+	vp->stats.interrupts_injected++;
+	lapic_take(&c->lapic, vector);
+	lapic_begin(&c->lapic, vector);
+	if (synic_auto_eoi(&c->synic, vector))
+		lapic_eoi(&c->lapic);
+	else
+		c->eoi_assist = offer_eoi_assist(vp, vector);
+}
+
+/*
+ * The request is taken out of the LAPIC: one more that comes when the child has taken this one is another interrupt. The assist
+ * bit is set before that: nothing else is in service, so nobody else's EOI can find it.
+ */
+void child_queue_vector(struct vp *vp, uint8_t vector)
+{
+	struct child_vp *c = &vp->child;
+
+	lapic_take(&c->lapic, vector);
+	c->queued = vector;
+	c->queued_assist = !synic_auto_eoi(&c->synic, vector) && offer_eoi_assist(vp, vector);
+	vp_vendor_queue_interrupt(vp, vector);
+}
+
+static void end_queued(struct vp *vp, bool taken)
+{
+	struct child_vp *c = &vp->child;
+	struct hv_vp_assist_page *page;
+	uint8_t vector = c->queued;
+
+	c->queued = 0;
+	if (taken) {
+		vp->stats.interrupts_injected++;
+		lapic_begin(&c->lapic, vector);
+		if (synic_auto_eoi(&c->synic, vector))
+			lapic_eoi(&c->lapic);
+		c->eoi_assist = c->queued_assist;
+		return;
+	}
+	lapic_give_back(&c->lapic, vector);
+	if (c->queued_assist) {
+		page = msr_page(vp, c->assist_page);
+		if (page)
+			__atomic_fetch_and(&page->apic_assist, ~1u, __ATOMIC_SEQ_CST);
 	}
 }
 
-void child_after_exit(struct vp *vp)
+void child_after_exit(struct vp *vp, bool taken)
 {
 	struct lapic *l = &vp->child.lapic;
 	uint8_t cr8 = vp_vendor_cr8(vp);
 
 	if (cr8 != l->tpr >> 4)
 		l->tpr = (uint32_t)cr8 << 4;
+	if (vp->child.queued)
+		end_queued(vp, taken);
 }
 
 void child_interrupt_vp(struct vp *sender, struct vp *target, uint8_t vector)

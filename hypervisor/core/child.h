@@ -44,6 +44,8 @@ struct child_vp {
 	struct stimer stimer[HV_SYNIC_STIMER_COUNT];
 	uint64_t assist_page;        /* the MSR */
 	bool     eoi_assist;         /* bit 0 of the assist page was set and not looked at since */
+	uint8_t  queued;             /* vector that the child may take during this entry; 0 = none */
+	bool     queued_assist;      /* bit 0 of the assist page was set for it */
 	uint64_t mtrr_def_type, mtrr_fixed[MTRR_FIXED], mtrr_variable[2 * MTRR_VARIABLE];
 };
 
@@ -61,8 +63,10 @@ void child_post_interrupt(struct vp *vp, uint8_t vector, bool level);
 int child_pending_vector(struct vp *vp);
 /** The vector is being injected. */
 void child_accept_vector(struct vp *vp, uint8_t vector);
-/** After every exit: the task priority follows CR8. */
-void child_after_exit(struct vp *vp);
+/** The vector cannot go in yet: the child takes it when it can, or the next exit takes it back. */
+void child_queue_vector(struct vp *vp, uint8_t vector);
+/** After every exit, before it is looked at: the task priority follows CR8; taken says what became of a queued vector. */
+void child_after_exit(struct vp *vp, bool taken);
 /** IPI of the running VP: delivers, and notes whom the root must wake. */
 void child_send_ipi(struct vp *vp, const struct lapic_ipi *ipi);
 void child_interrupt_vp(struct vp *sender, struct vp *target, uint8_t vector);

@@ -54,12 +54,11 @@ static bool prepare(struct vp *vp)
 		if (!vp->halted && vp_vendor_can_interrupt(vp)) {
 			child_accept_vector(vp, vector);
 			vp_vendor_inject_interrupt(vp, vector);
-			vp->stats.interrupts_injected++;
 			vector = child_pending_vector(vp);
 		}
 		/* One more, or one that cannot go in yet. */
 		if (vector >= 0 && !vp->halted)
-			vp_vendor_interrupt_window(vp, true);
+			child_queue_vector(vp, vector);
 	}
 	return !vp->halted;
 }
@@ -96,7 +95,6 @@ static uint32_t run(struct cpu *cpu, struct vp *vp, struct bh_output_dispatch_vp
 		if (vp->leave)
 			return HV_VP_DISPATCH_STATE_READY;
 		result = vp_vendor_run(cpu, vp);
-		child_after_exit(vp);
 		if (result == VP_RUN_HALTED) {
 			vp->halted = true;
 			result = VP_RUN_CONTINUE;

@@ -99,9 +99,18 @@ bool lapic_busy_besides(const struct lapic *l, uint8_t vector)
 	return false;
 }
 
-void lapic_begin(struct lapic *l, uint8_t vector)
+void lapic_take(struct lapic *l, uint8_t vector)
 {
 	__atomic_and_fetch(&l->irr[vector / 32], ~(1u << vector % 32), __ATOMIC_ACQ_REL);
+}
+
+void lapic_give_back(struct lapic *l, uint8_t vector)
+{
+	__atomic_or_fetch(&l->irr[vector / 32], 1u << vector % 32, __ATOMIC_RELAXED);
+}
+
+void lapic_begin(struct lapic *l, uint8_t vector)
+{
 	l->isr[vector / 32] |= 1u << vector % 32;
 }
 

@@ -53,7 +53,9 @@ int lapic_pending(const struct lapic *l);
 bool lapic_requested(const struct lapic *l);
 /** Whether any interrupt is requested, or one besides `vector` in service. */
 bool lapic_busy_besides(const struct lapic *l, uint8_t vector);
-/** Delivery begins: request to service. */
+/** Takes a request out, to be delivered; gives it back when it was not; or it is in service. */
+void lapic_take(struct lapic *l, uint8_t vector);
+void lapic_give_back(struct lapic *l, uint8_t vector);
 void lapic_begin(struct lapic *l, uint8_t vector);
 void lapic_eoi(struct lapic *l);
 /** Whether an interrupt message with that destination is for this APIC. */

@@ -180,7 +180,7 @@ static void put_stats(int *rc, sd_bus_message *m, const struct worker_stats *s)
 	static const char *const exits[BH_EXIT_COUNT] = {
 		[BH_EXIT_INTR] = "intr", [BH_EXIT_HLT] = "hlt", [BH_EXIT_CPUID] = "cpuid", [BH_EXIT_MSR_READ] = "msr_read",
 		[BH_EXIT_MSR_WRITE] = "msr_write", [BH_EXIT_IO] = "io", [BH_EXIT_NPF] = "npf", [BH_EXIT_HYPERCALL] = "hypercall",
-		[BH_EXIT_VINTR] = "vintr", [BH_EXIT_OTHER] = "other",
+		[BH_EXIT_OTHER] = "other",
 	};
 
 	put(rc, m, "pinned_bytes", "t", s->pinned_bytes);

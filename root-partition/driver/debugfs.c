@@ -50,7 +50,7 @@ static const struct file_operations log_fops = {
 static void show_vp(struct seq_file *m, struct bh_partition *p, struct bh_vp *vp)
 {
 	static const char *const reason[BH_EXIT_COUNT] = {
-		"intr", "hlt", "cpuid", "msr_read", "msr_write", "io", "npf", "hypercall", "vintr", "other"
+		"intr", "hlt", "cpuid", "msr_read", "msr_write", "io", "npf", "hypercall", "other"
 	};
 	struct bh_input_get_stats in = { .partition_id = p->id, .vp_index = vp->index };
 	struct bh_vp_stats s;

@@ -144,7 +144,7 @@ struct bulkhead_partition_info {
 
 /** VP: counters; the layout of exits[] is enum bh_exit_reason of the hypervisor's abi/bulkhead.h. */
 struct bulkhead_vp_info {
-	__u64 exits[10];
+	__u64 exits[9];
 	__u64 dispatches;
 	__u64 guest_tsc;
 	__u64 hypervisor_tsc;

@@ -52,7 +52,7 @@ static long memory_beyond(pid_t pid)
 
 /* Sums of the counters that matter, by name; the file repeats a name for each VP. */
 static const char *const counter_names[] = { "dispatches", "interrupts", "signals", "intr", "hlt", "cpuid", "msr_read", "msr_write",
-					     "io", "npf", "hypercall", "vintr", "other", "exits" };
+					     "io", "npf", "hypercall", "other", "exits" };
 #define COUNTERS (sizeof counter_names / sizeof counter_names[0])
 
 static void read_counters(const char *path, double value[COUNTERS])

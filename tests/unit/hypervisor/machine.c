@@ -156,7 +156,7 @@ bool vp_vendor_set_register(struct vp *vp, uint32_t name, const union hv_registe
 void vp_vendor_init(struct vp *vp)
 {
 	assert(sizeof(struct machine_vmcb) <= PAGE_SIZE);
-	machine_vmcb(vp)->injected = -1;
+	machine_vmcb(vp)->injected = machine_vmcb(vp)->queued = -1;
 }
 
 void vp_vendor_reset(struct vp *vp, bool init)
@@ -193,9 +193,10 @@ enum vp_run_result vp_vendor_run(struct cpu *cpu, struct vp *vp)
 	enum vp_run_result result = VP_RUN_PREEMPTED;
 
 	v->runs++;
+	child_after_exit(vp, v->takes_queued);
 	if (machine_guest)
 		result = machine_guest(cpu, vp);
-	v->injected = -1;
+	v->injected = v->queued = -1;
 	return result;
 }
 
@@ -229,9 +230,9 @@ bool vp_vendor_can_nmi(const struct vp *vp)
 	return !vp->nmi_blocked;
 }
 
-void vp_vendor_interrupt_window(struct vp *vp, bool on)
+void vp_vendor_queue_interrupt(struct vp *vp, uint8_t vector)
 {
-	machine_vmcb(vp)->window = on;
+	machine_vmcb(vp)->queued = vector;
 }
 
 uint8_t vp_vendor_cr8(const struct vp *vp)

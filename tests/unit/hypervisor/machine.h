@@ -30,9 +30,9 @@ struct cpuid_result;
 struct machine_vmcb {
 	uint64_t rax, rsp, rip, rflags, cr0, cr3, cr4, efer, pat;
 	uint8_t  cr8, cpl;
-	bool     window;           /* interrupt window asked for */
+	bool     takes_queued;     /* the guest lets a queued interrupt in before it exits */
 	bool     busy;             /* not able to take an interrupt */
-	int      injected;         /* vector, or -1 */
+	int      injected, queued; /* vector, or -1 */
 	unsigned int injections, nmis, runs, inits, startups;
 	uint8_t  startup_vector;
 };

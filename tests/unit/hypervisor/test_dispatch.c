@@ -18,12 +18,14 @@ static uint64_t id;
 static int (*steps[16])(struct vp *vp);
 static unsigned int step;
 static int seen[16];       /* vector injected at each entry, -1 none */
+static int queued[16];     /* vector queued at each entry, -1 none */
 
 static int guest(struct cpu *cpu, struct vp *vp)
 {
 	(void)cpu;
 	ck_assert_uint_lt(step, 16);
 	seen[step] = machine_vmcb(vp)->injected;
+	queued[step] = machine_vmcb(vp)->queued;
 	return steps[step] ? steps[step++](vp) : VP_RUN_PREEMPTED;
 }
 
@@ -97,8 +99,60 @@ START_TEST(interrupts_by_priority)
 	ck_assert_uint_eq(machine_vp(id, 0)->stats.interrupts_injected, 3);
 }
 
-/* With interrupts off nothing is injected but a window is asked for; it comes in when the guest allows it. */
-START_TEST(interrupt_window)
+/* With interrupts off the interrupt is queued for the guest to take, at every entry until it does; then it is in service. */
+START_TEST(queued_interrupt)
+{
+	struct machine_vmcb *v;
+	struct lapic *l;
+
+	start(1);
+	v = machine_vmcb(machine_vp(id, 0));
+	l = &machine_vp(id, 0)->child.lapic;
+	v->rflags = 0;
+	interrupt(0x51, 0);
+	SCRIPT(nothing);
+	machine_dispatch(id, 0, 0, NULL);
+	ck_assert_int_eq(seen[0], -1);
+	ck_assert_int_eq(queued[0], 0x51);
+	ck_assert_int_eq(queued[1], 0x51);
+	ck_assert_uint_eq(l->isr[2], 0);
+	v->takes_queued = true;
+	SCRIPT(nothing);
+	machine_dispatch(id, 0, 0, NULL);
+	ck_assert_int_eq(queued[0], 0x51);
+	ck_assert_int_eq(queued[1], -1);
+	ck_assert_uint_eq(l->isr[2], 1u << 0x11);
+	ck_assert_uint_eq(l->irr[2], 0);
+	ck_assert_uint_eq(machine_vp(id, 0)->stats.interrupts_injected, 1);
+}
+
+static int interrupt_again(struct vp *vp)
+{
+	(void)vp;
+	interrupt(0x51, 0);
+	return VP_RUN_PREEMPTED;
+}
+
+/* One that comes again when the guest has taken the queued one is another interrupt: it waits for the EOI and is not lost. */
+START_TEST(queued_interrupt_comes_again)
+{
+	struct machine_vmcb *v;
+
+	start(1);
+	v = machine_vmcb(machine_vp(id, 0));
+	v->rflags = 0;
+	v->takes_queued = true;
+	interrupt(0x51, 0);
+	SCRIPT(interrupt_again);
+	machine_dispatch(id, 0, 0, NULL);
+	SCRIPT(eoi);
+	machine_dispatch(id, 0, 0, NULL);
+	ck_assert_int_eq(queued[0], -1);
+	ck_assert_int_eq(queued[1], 0x51);
+}
+
+/* A higher one that comes after the queued one takes its place. */
+START_TEST(queued_interrupt_gives_way)
 {
 	struct machine_vmcb *v;
 
@@ -106,13 +160,14 @@ START_TEST(interrupt_window)
 	v = machine_vmcb(machine_vp(id, 0));
 	v->rflags = 0;
 	interrupt(0x51, 0);
-	SCRIPT(nothing);
+	SCRIPT(NULL);
 	machine_dispatch(id, 0, 0, NULL);
-	ck_assert_int_eq(seen[0], -1);
-	ck_assert(v->window);
-	v->rflags = RFLAGS_IF;
+	interrupt(0x61, 0);
+	v->takes_queued = true;
+	SCRIPT(eoi);
 	machine_dispatch(id, 0, 0, NULL);
-	ck_assert_int_eq(seen[step], 0x51);
+	ck_assert_int_eq(queued[0], 0x61);
+	ck_assert_int_eq(queued[1], 0x51);
 }
 
 /* HLT blocks the VP without an entry until something can wake it: an interrupt that is let in, or an NMI, but not one that is masked. */
@@ -245,6 +300,40 @@ START_TEST(eoi_assist_is_taken_back)
 	machine_dispatch(id, 0, 0, NULL);
 	ck_assert_int_eq(seen[0], 0x71);
 	ck_assert_uint_eq(page->apic_assist & 1, 0);
+}
+
+/* EOI assist for a queued interrupt: set when it is taken, gone when it is not; never beside another in service, whose EOI would find it. */
+START_TEST(eoi_assist_of_a_queued_interrupt)
+{
+	struct hv_vp_assist_page *page;
+	struct machine_vmcb *v;
+
+	start(1);
+	v = machine_vmcb(machine_vp(id, 0));
+	page = machine_gpa(ASSIST_GPA);
+	wrmsr_of(machine_vp(id, 0), HV_X64_MSR_VP_ASSIST_PAGE, ASSIST_GPA | 1);
+	v->rflags = 0;
+	interrupt(0x51, 0);
+	SCRIPT(NULL);
+	machine_dispatch(id, 0, 0, NULL);
+	ck_assert_int_eq(queued[0], 0x51);
+	ck_assert_uint_eq(page->apic_assist & 1, 0);
+	v->takes_queued = true;
+	SCRIPT(clear_assist);
+	machine_dispatch(id, 0, 0, NULL);
+	ck_assert_uint_eq(assist_before & 1, 1);
+	v->rflags = RFLAGS_IF;
+	interrupt(0x31, 0);
+	SCRIPT(nothing);
+	machine_dispatch(id, 0, 0, NULL);
+	ck_assert_int_eq(seen[0], 0x31);
+	/* 31h is in service still: 61h comes on top of it, and its EOI must be seen. */
+	v->rflags = 0;
+	interrupt(0x61, 0);
+	SCRIPT(clear_assist);
+	machine_dispatch(id, 0, 0, NULL);
+	ck_assert_int_eq(queued[0], 0x61);
+	ck_assert_uint_eq(assist_before & 1, 0);
 }
 
 /* A guest that gives up its assist page (CPU off-line, kexec) after it left an EOI there does not keep that interrupt in service. */
@@ -411,5 +500,5 @@ START_TEST(intercept_suspends)
 	ck_assert_uint_eq(status, HV_STATUS_INVALID_VP_STATE);
 }
 
-RUN_TESTS("hypervisor/dispatch", interrupts_by_priority, interrupt_window, halt_blocks, init_and_sipi, eoi_assist, eoi_assist_is_taken_back,
+RUN_TESTS("hypervisor/dispatch", interrupts_by_priority, queued_interrupt, queued_interrupt_comes_again, queued_interrupt_gives_way, halt_blocks, init_and_sipi, eoi_assist, eoi_assist_is_taken_back, eoi_assist_of_a_queued_interrupt,
 	  eoi_is_not_lost_with_the_page, lapic_timer, direct_timer, message_timer_waits_for_its_slot, event_page, intercept_suspends)

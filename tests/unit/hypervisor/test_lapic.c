@@ -60,6 +60,7 @@ START_TEST(priorities)
 	lapic_post(&l, 0x31, false);
 	lapic_post(&l, 0x52, false);
 	ck_assert_int_eq(lapic_pending(&l), 0x52);
+	lapic_take(&l, 0x52);
 	lapic_begin(&l, 0x52);
 	ck_assert_uint_eq(get(PPR), 0x50);
 	ck_assert_int_eq(lapic_pending(&l), -1);
@@ -67,6 +68,7 @@ START_TEST(priorities)
 	ck_assert_int_eq(lapic_pending(&l), -1);
 	lapic_post(&l, 0x60, false);
 	ck_assert_int_eq(lapic_pending(&l), 0x60);
+	lapic_take(&l, 0x60);
 	lapic_begin(&l, 0x60);
 	ck_assert_uint_eq(get(ISR + 3), 1);
 	ck_assert_uint_eq(get(ISR + 2), 1u << 0x12);
@@ -75,10 +77,12 @@ START_TEST(priorities)
 	ck_assert_int_eq(lapic_pending(&l), -1);
 	ck_assert(put(EOI, 0));
 	ck_assert_int_eq(lapic_pending(&l), 0x5f);
+	lapic_take(&l, 0x5f);
 	lapic_begin(&l, 0x5f);
 	lapic_eoi(&l);
 	ck_assert_int_eq(lapic_pending(&l), 0x31);
 	ck_assert(lapic_requested(&l));
+	lapic_take(&l, 0x31);
 	lapic_begin(&l, 0x31);
 	ck_assert(!lapic_requested(&l));
 	ck_assert(!lapic_busy_besides(&l, 0x31));
@@ -98,6 +102,7 @@ START_TEST(task_priority)
 	ck_assert_int_eq(lapic_pending(&l), -1);
 	lapic_post(&l, 0x50, false);
 	ck_assert_int_eq(lapic_pending(&l), 0x50);
+	lapic_take(&l, 0x50);
 	lapic_begin(&l, 0x50);
 	ck_assert_uint_eq(get(PPR), 0x50);
 	ck_assert(put(TPR, 0x60));

@@ -351,7 +351,7 @@ START_TEST(synthetic_apic)
 	ck_assert_uint_eq(get(0x808), 0x50);
 	ck_assert_uint_eq(machine_vmcb(vp)->cr8, 5);
 	machine_vmcb(vp)->cr8 = 2;
-	child_after_exit(vp);
+	child_after_exit(vp, false);
 	ck_assert_uint_eq(get(HV_X64_MSR_TPR), 0x20);
 	ck_assert(put(0x808, 0));
 	child_post_interrupt(vp, 0x60, false);

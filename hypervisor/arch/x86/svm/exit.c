@@ -204,10 +204,6 @@ enum vp_run_result svm_child_exit(struct cpu *cpu, struct vp *vp)
 		return io_port(vp);
 	case SVM_EXIT_NPF:
 		return nested_page_fault(vp);
-	case SVM_EXIT_VINTR:
-		vp->stats.exits[BH_EXIT_VINTR]++;
-		vp_vendor_interrupt_window(vp, false);
-		return VP_RUN_CONTINUE;
 	}
 	vp->stats.exits[BH_EXIT_OTHER]++;
 	switch (code) {

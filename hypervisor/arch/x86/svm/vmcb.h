@@ -100,7 +100,6 @@ _Static_assert(sizeof(struct vmcb) == 4096, "one page (15.5.1)");
 #define SVM_INTERCEPT1_INTR      (1u << 0)
 #define SVM_INTERCEPT1_NMI       (1u << 1)
 #define SVM_INTERCEPT1_INIT      (1u << 3)
-#define SVM_INTERCEPT1_VINTR     (1u << 4)
 #define SVM_INTERCEPT1_RDPMC     (1u << 15)
 #define SVM_INTERCEPT1_CPUID     (1u << 18)
 #define SVM_INTERCEPT1_IRET      (1u << 20)
@@ -132,8 +131,9 @@ _Static_assert(sizeof(struct vmcb) == 4096, "one page (15.5.1)");
 
 #define SVM_V_TPR_MASK           0xffull
 #define SVM_V_IRQ                (1ull << 8)
-#define SVM_V_IGN_TPR            (1ull << 20)
+#define SVM_V_PRIO_SHIFT         16
 #define SVM_V_INTR_MASKING       (1ull << 24)
+#define SVM_V_VECTOR_SHIFT       32
 
 #define SVM_EVENT_VECTOR         0xffull
 #define SVM_EVENT_TYPE_MASK      (7ull << 8)
@@ -151,7 +151,6 @@ _Static_assert(sizeof(struct vmcb) == 4096, "one page (15.5.1)");
 #define SVM_EXIT_INTR            0x60
 #define SVM_EXIT_NMI             0x61
 #define SVM_EXIT_INIT            0x63
-#define SVM_EXIT_VINTR           0x64
 #define SVM_EXIT_RDPMC           0x6f
 #define SVM_EXIT_CPUID           0x72
 #define SVM_EXIT_IRET            0x74

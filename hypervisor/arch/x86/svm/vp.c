@@ -105,7 +105,7 @@ void vp_vendor_reset(struct vp *vp, bool init)
 	vp->vmcb->control.exit_int_info = 0;
 	vp->vmcb->control.interrupt_shadow = 0;
 	vp->vmcb->control.v_intr = SVM_V_INTR_MASKING;
-	vp->vmcb->control.intercept_misc1 &= ~(SVM_INTERCEPT1_VINTR | SVM_INTERCEPT1_IRET);
+	vp->vmcb->control.intercept_misc1 &= ~SVM_INTERCEPT1_IRET;
 	vp->nmi_blocked = false;
 	vp->halted = false;
 	vp->asid_cpu = ~0u;
@@ -224,6 +224,27 @@ static void asid_prepare(struct cpu *cpu, struct vp *vp)
 	vp->npt_generation = generation;
 }
 
+/* A virtual interrupt: the processor delivers it when RFLAGS.IF, the shadow and V_TPR allow (15.21.4). */
+void vp_vendor_queue_interrupt(struct vp *vp, uint8_t vector)
+{
+	vp->vmcb->control.v_intr |= SVM_V_IRQ | (uint64_t)(vector >> 4) << SVM_V_PRIO_SHIFT | (uint64_t)vector << SVM_V_VECTOR_SHIFT;
+}
+
+/*
+ * Delivery clears V_IRQ (15.21.4). Cut off by this exit it is in EXITINTINFO, and goes on from there; an emulator may leave
+ * V_IRQ set meanwhile.
+ */
+static bool take_queued_interrupt(struct vmcb_control *c)
+{
+	uint8_t vector = c->v_intr >> SVM_V_VECTOR_SHIFT;
+	bool taken = !(c->v_intr & SVM_V_IRQ) ||
+		     (c->exit_int_info & (SVM_EVENT_VALID | SVM_EVENT_TYPE_MASK | SVM_EVENT_VECTOR)) ==
+			     (SVM_EVENT_VALID | SVM_EVENT_INTR | vector);
+
+	c->v_intr &= SVM_V_TPR_MASK | SVM_V_INTR_MASKING;
+	return taken;
+}
+
 enum vp_run_result vp_vendor_run(struct cpu *cpu, struct vp *vp)
 {
 	struct vmcb_control *c = &vp->vmcb->control;
@@ -233,6 +254,7 @@ enum vp_run_result vp_vendor_run(struct cpu *cpu, struct vp *vp)
 	start = rdtsc();
 	svm_enter(vp->gpr, vp->vmcb_pa);
 	vp->stats.guest_tsc += rdtsc() - start;
+	child_after_exit(vp, take_queued_interrupt(c));
 	c->event_inj = 0;
 	/*
 	 * An event whose delivery the exit cut off is delivered again (15.7.2); a software interrupt or INT3/INTO is not, because
@@ -269,21 +291,6 @@ void vp_vendor_inject_nmi(struct vp *vp)
 	/* The next one waits for the handler's IRET. */
 	vp->nmi_blocked = true;
 	vp->vmcb->control.intercept_misc1 |= SVM_INTERCEPT1_IRET;
-}
-
-/* A virtual interrupt of the highest priority whose delivery is intercepted before it happens (15.21.4). */
-void vp_vendor_interrupt_window(struct vp *vp, bool on)
-{
-	struct vmcb_control *c = &vp->vmcb->control;
-	const uint64_t request = SVM_V_IRQ | SVM_V_IGN_TPR | 15ull << 16;
-
-	if (on) {
-		c->v_intr |= request;
-		c->intercept_misc1 |= SVM_INTERCEPT1_VINTR;
-	} else {
-		c->v_intr &= ~request;
-		c->intercept_misc1 &= ~SVM_INTERCEPT1_VINTR;
-	}
 }
 
 bool vp_vendor_interrupts_enabled(const struct vp *vp)
