@@ -230,8 +230,8 @@ static void root_page_fault(struct vmcb *vmcb)
 
 static void root_exit(struct cpu *cpu, struct vmcb *vmcb)
 {
-	/* An event whose delivery was cut off by this exit is delivered again (15.7.2), unless the handler injects another. */
-	vmcb->control.event_inj = vmcb->control.exit_int_info & SVM_EVENT_VALID ? vmcb->control.exit_int_info : 0;
+	/* Unless the handler injects another. */
+	vmcb->control.event_inj = svm_event_cut_off(&vmcb->control);
 
 	switch ((uint32_t)vmcb->control.exit_code) {
 	case SVM_EXIT_CPUID:

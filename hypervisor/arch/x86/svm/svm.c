@@ -42,6 +42,19 @@ void svm_inject_exception_error(struct vmcb *vmcb, uint8_t vector, uint32_t erro
 				  (uint64_t)error << SVM_EVENT_ERROR_SHIFT;
 }
 
+uint64_t svm_event_cut_off(const struct vmcb_control *control)
+{
+	uint64_t event = control->exit_int_info, type = event & SVM_EVENT_TYPE_MASK, vector = event & SVM_EVENT_VECTOR;
+
+	/* Not a software interrupt or INT3/INTO: RIP still stands at the instruction, which raises it anew (15.7.2). */
+	if (!(event & SVM_EVENT_VALID) || type == SVM_EVENT_SOFT_INT || (type == SVM_EVENT_EXCEPTION && (vector == 3 || vector == 4)))
+		return 0;
+	/* An emulator calls everything an exception; as such VMRUN would refuse these (15.20). */
+	if (type == SVM_EVENT_EXCEPTION && (vector == 2 || vector >= 32))
+		event = SVM_EVENT_VALID | (vector == 2 ? SVM_EVENT_NMI : SVM_EVENT_INTR) | vector;
+	return event;
+}
+
 void svm_skip(struct vmcb *vmcb, unsigned int length)
 {
 	uint64_t next = vmcb->save.rip + length;

@@ -32,6 +32,8 @@ bool msrpm_set(uint8_t *msrpm, uint32_t msr, unsigned int access, bool intercept
 
 void svm_inject_exception(struct vmcb *vmcb, uint8_t vector);
 void svm_inject_exception_error(struct vmcb *vmcb, uint8_t vector, uint32_t error);
+/** The event whose delivery the last exit cut off, in the form of EVENTINJ: it is to be delivered again. 0: none. */
+uint64_t svm_event_cut_off(const struct vmcb_control *control);
 /** Moves RIP over the intercepted instruction and ends its interrupt shadow (15.21.5). length counts without NRIPS only. */
 void svm_skip(struct vmcb *vmcb, unsigned int length);
 

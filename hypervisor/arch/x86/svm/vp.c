@@ -231,15 +231,13 @@ void vp_vendor_queue_interrupt(struct vp *vp, uint8_t vector)
 }
 
 /*
- * Delivery clears V_IRQ (15.21.4). Cut off by this exit it is in EXITINTINFO, and goes on from there; an emulator may leave
- * V_IRQ set meanwhile.
+ * Delivery clears V_IRQ (15.21.4). Cut off by this exit the interrupt is an event to be injected, and goes on from there; an
+ * emulator may leave V_IRQ set meanwhile.
  */
 static bool take_queued_interrupt(struct vmcb_control *c)
 {
 	uint8_t vector = c->v_intr >> SVM_V_VECTOR_SHIFT;
-	bool taken = !(c->v_intr & SVM_V_IRQ) ||
-		     (c->exit_int_info & (SVM_EVENT_VALID | SVM_EVENT_TYPE_MASK | SVM_EVENT_VECTOR)) ==
-			     (SVM_EVENT_VALID | SVM_EVENT_INTR | vector);
+	bool taken = !(c->v_intr & SVM_V_IRQ) || c->event_inj == (SVM_EVENT_VALID | SVM_EVENT_INTR | vector);
 
 	c->v_intr &= SVM_V_TPR_MASK | SVM_V_INTR_MASKING;
 	return taken;
@@ -254,16 +252,8 @@ enum vp_run_result vp_vendor_run(struct cpu *cpu, struct vp *vp)
 	start = rdtsc();
 	svm_enter(vp->gpr, vp->vmcb_pa);
 	vp->stats.guest_tsc += rdtsc() - start;
+	c->event_inj = svm_event_cut_off(c);
 	child_after_exit(vp, take_queued_interrupt(c));
-	c->event_inj = 0;
-	/*
-	 * An event whose delivery the exit cut off is delivered again (15.7.2); a software interrupt or INT3/INTO is not, because
-	 * RIP still stands at the instruction, which will raise it anew.
-	 */
-	if (c->exit_int_info & SVM_EVENT_VALID && (c->exit_int_info & SVM_EVENT_TYPE_MASK) != SVM_EVENT_SOFT_INT &&
-	    !((c->exit_int_info & SVM_EVENT_TYPE_MASK) == SVM_EVENT_EXCEPTION &&
-	      ((c->exit_int_info & SVM_EVENT_VECTOR) == 3 || (c->exit_int_info & SVM_EVENT_VECTOR) == 4)))
-		c->event_inj = c->exit_int_info;
 	return svm_child_exit(cpu, vp);
 }
 
