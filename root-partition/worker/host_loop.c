@@ -132,7 +132,7 @@ static bool arm_source(struct host_source *s)
 		io_uring_prep_cancel64(sqe, (uintptr_t)s | TAG_OURS, 0);
 		io_uring_sqe_set_data64(sqe, 0);
 	} else {
-		io_uring_prep_read(sqe, s->fd, &s->value, sizeof s->value, 0);
+		io_uring_prep_poll_multishot(sqe, s->fd, POLLIN);
 		io_uring_sqe_set_data64(sqe, (uintptr_t)s | TAG_OURS);
 		s->armed = true;
 	}
@@ -180,7 +180,7 @@ static void arm_sources(struct host_loop *l)
 	}
 }
 
-static void dispatch(struct host_loop *l, uint64_t user_data, int32_t result)
+static void dispatch(struct host_loop *l, uint64_t user_data, int32_t result, bool more)
 {
 	struct host_source *s;
 	struct host_client *client;
@@ -193,10 +193,10 @@ static void dispatch(struct host_loop *l, uint64_t user_data, int32_t result)
 		l->uv_due = true;
 	} else if (user_data & TAG_OURS) {
 		s = (struct host_source *)(uintptr_t)(user_data & ~TAG_OURS);
-		s->armed = false;
-		s->fired = result == (int32_t)sizeof s->value;
-		/* An error other than an interruption would only come again: such a source stays silent. */
-		if (s->removing || result >= 0 || result == -EINTR || result == -EAGAIN)
+		s->armed = more;
+		s->fired |= result > 0;
+		/* An error would only come again: such a source stays silent. One that is being removed waits for its last note. */
+		if (s->removing ? !more : result >= 0)
 			enqueue(s);
 	} else if (user_data != 0) {
 		client = l->client[user_data >> INDEX_SHIFT];
@@ -212,7 +212,7 @@ static void gather(struct host_loop *l)
 
 	io_uring_for_each_cqe(&l->ring, head, cqe)
 	{
-		dispatch(l, cqe->user_data, cqe->res);
+		dispatch(l, cqe->user_data, cqe->res, cqe->flags & IORING_CQE_F_MORE);
 		count++;
 	}
 	io_uring_cq_advance(&l->ring, count);

@@ -19,16 +19,18 @@
 
 struct host_loop;
 
-/** An eventfd that is read again and again. Its memory must live until removed was called. */
+/**
+ * An eventfd that is watched. It is never read: each signal wakes the watch, whatever the count is, and one request in the ring serves
+ * for all of them. Its memory must live until removed was called.
+ */
 struct host_source {
 	/** It was signalled. True: call again in the next round, signalled or not. */
 	bool (*ready)(struct host_source *source);
 	void (*removed)(struct host_source *source); /* after host_loop_remove, when the kernel has let go; may be NULL */
 	struct host_loop *loop;
 	struct host_source *next;    /* in the list of those that have something due */
-	int fd;                      /* in blocking mode: the kernel waits, not we */
+	int fd;
 	bool armed, queued, fired, removing;
-	uint64_t value;
 };
 
 /** Somebody with requests of his own in the ring. */

@@ -14,7 +14,7 @@ static struct host_loop loop;
 static uv_loop_t uv;
 static uv_timer_t timer;
 static uv_async_t async;
-static unsigned int signals, calls, removals, ticks, wakes;
+static unsigned int calls, removals, ticks, wakes;
 static struct host_source *source;
 static struct disk_queue *queue;
 static unsigned int done_count, processed;
@@ -22,9 +22,8 @@ static int last_result;
 
 static bool ready(struct host_source *s)
 {
-	signals += (unsigned int)s->value;
+	(void)s;
 	calls++;
-	s->value = 0;
 	return false;
 }
 
@@ -66,7 +65,7 @@ static void on_tick(uv_timer_t *t)
 		host_loop_stop(&loop);
 }
 
-/* A timer of libuv, which the loop keeps in the ring, signals an eventfd that the ring reads: no signal is lost. */
+/* A timer of libuv, which the loop keeps in the ring, signals an eventfd that the ring watches: no signal is lost. */
 START_TEST(timers_and_signals)
 {
 	begin();
@@ -74,8 +73,9 @@ START_TEST(timers_and_signals)
 	uv_timer_init(&uv, &timer);
 	uv_timer_start(&timer, on_tick, 1, 1);
 	host_loop_run(&loop);
-	ck_assert_uint_ge(signals, 48);
-	ck_assert_uint_le(signals, 50);
+	/* The last one may have found the loop stopped. */
+	ck_assert_uint_ge(calls, 49);
+	ck_assert_uint_le(calls, 50);
 	host_loop_close(&loop);
 }
 END_TEST
