@@ -3,9 +3,11 @@
  * bench-run LABEL COUNTERS COMMAND...: runs a child's process with its console on stdout, passes on what the guest measures, and adds
  * what only the root can see: the time from the start of COMMAND to the guest's first process, memory beyond the guest's, and the
  * change of COUNTERS (a file of "name value" words, or -) over each disk pattern. Prints "LABEL name value" lines.
+ * bench-run LABEL syscalls COMMAND...: only counts the process's system calls for each pattern; tracing them takes time.
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +81,41 @@ static void read_counters(const char *path, double value[COUNTERS])
 		fclose(f);
 }
 
+#define TRACE "/sys/kernel/tracing/events/raw_syscalls/sys_enter/"
+
+/* The kernel counts by thread from here on. */
+static void count_syscalls(void)
+{
+	FILE *f = fopen(TRACE "trigger", "w");
+
+	if (f == NULL || fputs("hist:keys=common_pid:size=4096", f) < 0 || fclose(f) != 0)
+		perror("bench-run: " TRACE "trigger");
+}
+
+static bool is_thread(pid_t pid, long tid)
+{
+	char path[64];
+
+	snprintf(path, sizeof path, "/proc/%d/task/%ld", pid, tid);
+	return access(path, F_OK) == 0;
+}
+
+static double read_syscalls(pid_t pid)
+{
+	FILE *f = fopen(TRACE "hist", "r");
+	char line[256];
+	double sum = 0;
+	long tid;
+	unsigned long long hits;
+
+	while (f != NULL && fgets(line, sizeof line, f) != NULL)
+		if (sscanf(line, "{ common_pid: %ld } hitcount: %llu", &tid, &hits) == 2 && is_thread(pid, tid))
+			sum += (double)hits;
+	if (f != NULL)
+		fclose(f);
+	return sum;
+}
+
 static double exits(const double v[COUNTERS])
 {
 	double sum = v[COUNTERS - 1];
@@ -90,20 +127,24 @@ static double exits(const double v[COUNTERS])
 
 int main(int argc, char **argv)
 {
-	double start, before[COUNTERS], after[COUNTERS];
+	double start, before[COUNTERS], after[COUNTERS], calls = 0;
 	const char *label, *counters;
 	char line[512], name[64], value[64];
 	int out[2], status, ok = 0;
 	unsigned long long ops;
+	bool syscalls;
 	FILE *console;
 	pid_t pid;
 
 	if (argc < 4) {
-		fprintf(stderr, "usage: bench-run LABEL COUNTERS|- COMMAND...\n");
+		fprintf(stderr, "usage: bench-run LABEL COUNTERS|-|syscalls COMMAND...\n");
 		return 2;
 	}
 	label = argv[1];
 	counters = argv[2];
+	syscalls = strcmp(counters, "syscalls") == 0;
+	if (syscalls)
+		count_syscalls();
 	if (pipe(out) < 0) {
 		perror("bench-run: pipe");
 		return 1;
@@ -127,7 +168,13 @@ int main(int argc, char **argv)
 			fprintf(stderr, "%s: %s", label, line);
 			continue;
 		}
-		if (strncmp(mark, "BENCH-INIT", 10) == 0) {
+		if (syscalls && sscanf(mark, "BENCH-BEGIN %63s", name) == 1) {
+			calls = read_syscalls(pid);
+		} else if (syscalls && sscanf(mark, "BENCH-END %63s %llu", name, &ops) == 2 && ops > 0) {
+			printf("%s syscalls_per_%s %.3f\n", label, name, (read_syscalls(pid) - calls) / (double)ops);
+		} else if (syscalls) {
+			ok |= strncmp(mark, "BENCH-DONE", 10) == 0;
+		} else if (strncmp(mark, "BENCH-INIT", 10) == 0) {
 			printf("%s start_to_init_ms %.1f\n", label, (now() - start) * 1000);
 		} else if (sscanf(mark, "BENCH-BEGIN %63s", name) == 1) {
 			read_counters(counters, before);

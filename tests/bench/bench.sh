@@ -16,6 +16,20 @@ small() {
 	"$@" </dev/null 2>/dev/null | sed -n "s/.*GUEST-VALUE hypercall-ns /$small_label hypercall_ns /p" >>$out
 }
 
+bulkhead() {
+	run /scenario/bench/bench-run bulkhead "$1" "$worker" --standalone --name bench --memory 256MiB \
+		--kernel /lab/vmlinuz --initrd /scenario/bench/child.cpio --append "$guest_arguments" --disk "$disk" \
+		--console stdio </dev/null >>$out
+}
+
+kvm_qemu() {
+	run /scenario/bench/bench-run kvm_qemu "$1" env LD_LIBRARY_PATH=$lib/lib \
+		"$lib/qemu-system-x86_64" -L "$lib/share" -machine pc,accel=kvm -cpu host -m 256 -nodefaults -display none -no-reboot \
+		-object iothread,id=io0 -drive "if=none,id=d,file=$disk,format=raw,cache=none,aio=native" \
+		-device virtio-blk-pci,drive=d,iothread=io0 -serial stdio -kernel /lab/vmlinuz \
+		-initrd /scenario/bench/child.cpio -append "$guest_arguments bench.disk=virtio" </dev/null >>$out
+}
+
 bare() {
 	/scenario/bench/guest-bench "$disk" | sed -n "s/^BENCH \([a-z]\)/$1 \1/p" >>$out || fail "guest-bench on $1"
 }
@@ -27,24 +41,26 @@ for round in $(seq "$rounds"); do
 	step "bulkhead-$round" "a Bulkhead child"
 	run modprobe bulkhead
 	bare root
-	run /scenario/bench/bench-run bulkhead /sys/kernel/debug/bulkhead/stats "$worker" --standalone --name bench --memory 256MiB \
-		--kernel /lab/vmlinuz --initrd /scenario/bench/child.cpio --append "$guest_arguments" --disk "$disk" \
-		--console stdio </dev/null >>$out
+	bulkhead /sys/kernel/debug/bulkhead/stats
 	small_label=bulkhead
 	small "$worker" --standalone --name small --memory 64MiB --kernel /lab/conformance.elf --append test=hypercallloop --console stdio
 	run rmmod bulkhead
 
 	step "kvm-$round" "a child of KVM and QEMU"
 	run modprobe kvm_amd
-	run /scenario/bench/bench-run kvm_qemu /sys/kernel/debug/kvm/exits env LD_LIBRARY_PATH=$lib/lib \
-		"$lib/qemu-system-x86_64" -L "$lib/share" -machine pc,accel=kvm -cpu host -m 256 -nodefaults -display none -no-reboot \
-		-object iothread,id=io0 -drive "if=none,id=d,file=$disk,format=raw,cache=none,aio=native" \
-		-device virtio-blk-pci,drive=d,iothread=io0 -serial stdio -kernel /lab/vmlinuz \
-		-initrd /scenario/bench/child.cpio -append "$guest_arguments bench.disk=virtio" </dev/null >>$out
+	kvm_qemu /sys/kernel/debug/kvm/exits
 	small_label=kvm_qemu
 	small env LD_LIBRARY_PATH=$lib/lib "$lib/qemu-system-x86_64" -L "$lib/share" -machine pc,accel=kvm -cpu host -m 64 -nodefaults \
 		-display none -no-reboot -serial stdio -device isa-debug-exit,iobase=0xf4 -kernel /lab/conformance.elf \
 		-append test=hypercallloop
 	run rmmod kvm_amd kvm
 done
+
+step syscalls "system calls per operation, which are not counted while times are taken"
+mount -t tracefs trace /sys/kernel/tracing || fail "tracefs"
+run modprobe bulkhead
+bulkhead syscalls
+run rmmod bulkhead
+run modprobe kvm_amd
+kvm_qemu syscalls
 done_all

@@ -49,6 +49,7 @@ END {
 	for (i = 1; i <= n; i++) row("exits_per_" order[i], "exits", "lower", "", 0)
 	for (i = 1; i <= n; i++) row("dispatches_per_" order[i], "calls", "lower", "", 0)
 	for (i = 1; i <= n; i++) row("signals_per_" order[i], "signals", "lower", "", 0)
+	for (i = 1; i <= n; i++) row("syscalls_per_" order[i], "calls", "lower", "", 0)
 
 	print "\nThe root itself, under the hypervisor, to the same machine bare (required: 0.90 or better):"
 	n = split("cpu_loop read4k_d1 read4k_d32 write4k_d32 read1m_seq", p, " ")
