@@ -360,6 +360,26 @@ bool vmbus_ring_write_end(struct vmbus_ring *ring)
 	return signal;
 }
 
+int vmbus_ring_room(struct vmbus_ring *ring, uint32_t least, uint32_t *bytes)
+{
+	const uint32_t overhead = sizeof(struct vmbus_descriptor) + VMBUS_TRAILER_BYTES;
+	uint32_t most;
+	int rc;
+
+	if (least > VMBUS_PACKET_MAX_BYTES - sizeof(struct vmbus_descriptor) || ((least + 7) & ~7u) + overhead >= ring->size)
+		return VMBUS_RING_TOO_BIG;
+	rc = make_room(ring, ((least + 7) & ~7u) + overhead);
+	if (rc != VMBUS_RING_OK)
+		return rc;
+	if (ring->pending)
+		set_pending(ring, 0);
+	/* Room is a multiple of 8, and so is what is left of it when the ring must not become full. */
+	most = room(ring) - 8 - overhead;
+	*bytes = most < VMBUS_PACKET_MAX_BYTES - sizeof(struct vmbus_descriptor) ? most :
+		(uint32_t)(VMBUS_PACKET_MAX_BYTES - sizeof(struct vmbus_descriptor));
+	return VMBUS_RING_OK;
+}
+
 bool vmbus_ring_has_room(struct vmbus_ring *ring)
 {
 	return ring->pending == 0 || (refresh(ring) && room(ring) > ring->pending);

@@ -95,5 +95,10 @@ int vmbus_ring_write(struct vmbus_ring *ring, uint16_t type, uint16_t flags, uin
 bool vmbus_ring_write_end(struct vmbus_ring *ring);
 /** Whether the reader has made the room that a FULL waits for. */
 bool vmbus_ring_has_room(struct vmbus_ring *ring);
+/**
+ * Into *bytes the largest payload (no extension, multiple of 8) that a write takes now, when that is at least `least`; OK. Otherwise
+ * FULL, as if a write of `least` bytes had found no room. BAD; TOO_BIG if the ring never has as much.
+ */
+int vmbus_ring_room(struct vmbus_ring *ring, uint32_t least, uint32_t *bytes);
 
 #endif

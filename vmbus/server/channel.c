@@ -18,21 +18,40 @@ static bool same_offer(const struct vmbus_channel_state *c, const struct vmbus_o
 		vmbus_guid_equal(&c->instance, &offer->instance);
 }
 
+/* The slot that stands empty longest: a straggling signal to a relid's last owner then most likely finds nobody. */
+static uint32_t find_empty(const struct vmbus_server *server)
+{
+	uint32_t empty = VMBUS_MAX_CHANNELS;
+
+	for (uint32_t i = 0; i < server->state->channel_limit; i++)
+		if (!(server->state->channels[i].flags & VMBUS_CHANNEL_PRESENT) &&
+		    (empty == VMBUS_MAX_CHANNELS || server->channels[i].freed < server->channels[empty].freed))
+			empty = i;
+	return empty;
+}
+
+static bool too_many(const struct vmbus_state *state, const struct vmbus_offer *offer)
+{
+	uint32_t count = 0;
+
+	if (!(offer->flags & VMBUS_OFFER_TLNPI_PROVIDER))
+		return false;
+	for (uint32_t i = 0; i < state->channel_limit; i++)
+		count += state->channels[i].flags & VMBUS_CHANNEL_PRESENT && state->channels[i].offer_flags & VMBUS_OFFER_TLNPI_PROVIDER;
+	return count >= VMBUS_MAX_TL_CHANNELS;
+}
+
 struct vmbus_channel *vmbus_server_offer(struct vmbus_server *server, const struct vmbus_offer *offer,
 	const struct vmbus_channel_ops *ops, void *device)
 {
 	struct vmbus_state *state = server->state;
 	struct vmbus_channel_state *c;
-	uint32_t slot, empty = VMBUS_MAX_CHANNELS;
+	uint32_t slot, empty;
 
 	for (slot = 0; slot < state->channel_limit; slot++) {
 		c = &state->channels[slot];
-		if (!(c->flags & VMBUS_CHANNEL_PRESENT)) {
-			if (empty == VMBUS_MAX_CHANNELS)
-				empty = slot;
-		} else if (!(c->flags & VMBUS_CHANNEL_RESCINDED) && same_offer(c, offer)) {
+		if (c->flags & VMBUS_CHANNEL_PRESENT && !(c->flags & VMBUS_CHANNEL_RESCINDED) && same_offer(c, offer))
 			break;
-		}
 	}
 	if (slot < state->channel_limit) {
 		if (server->channels[slot].ops)
@@ -41,6 +60,9 @@ struct vmbus_channel *vmbus_server_offer(struct vmbus_server *server, const stru
 		server->channels[slot].device = device;
 		return &server->channels[slot];
 	}
+	if (too_many(state, offer))
+		return NULL;
+	empty = find_empty(server);
 	if (empty == VMBUS_MAX_CHANNELS) {
 		if (state->channel_limit == VMBUS_MAX_CHANNELS)
 			return NULL;
@@ -67,6 +89,7 @@ void vmbus_channel_free(struct vmbus_channel *channel)
 {
 	vmbus_gpadl_free_all(channel->server, channel->relid);
 	channel->state->flags = 0;
+	channel->freed = ++channel->server->releases;
 	channel->ops = NULL;
 	channel->device = NULL;
 }
@@ -75,6 +98,7 @@ void vmbus_server_rescind(struct vmbus_channel *channel)
 {
 	struct vmbus_server *server = channel->server;
 
+	vmbus_channel_flush(channel);
 	vmbus_channel_close(channel);
 	channel->ops = NULL;
 	channel->device = NULL;

@@ -20,6 +20,7 @@ struct vmbus_channel {
 	void *device;
 	bool live;               /* the rings may be used */
 	const char *failure;     /* the device has not been told of yet */
+	uint64_t freed;          /* when the slot became empty, in server->releases; 0: never used */
 	bool running;            /* inside the device's signal function */
 	bool polled;             /* the device looks into the ring of its own accord: the guest need not signal */
 	uint32_t batch;
@@ -38,6 +39,9 @@ struct vmbus_server {
 	bool started;
 	bool due;                /* a channel or GPADL may have a message due */
 	uint32_t holds;
+	uint64_t releases;       /* slots emptied so far */
+	vmbus_tl_connect_fn *tl_connect;
+	void *tl_context;
 	struct vmbus_channel channels[VMBUS_MAX_CHANNELS];
 	uint64_t extension[VMBUS_EXTENSION_WORDS]; /* copy of the packet being taken */
 };
@@ -67,6 +71,10 @@ void vmbus_channel_free(struct vmbus_channel *channel);
 /** The guest broke the rings: they are not touched again. The device is told by vmbus_channel_settle. */
 void vmbus_channel_fail(struct vmbus_channel *channel, const char *reason);
 void vmbus_channel_settle(struct vmbus_channel *channel);
+
+/* packet.c */
+/** What was sent becomes visible to the guest. */
+void vmbus_channel_flush(struct vmbus_channel *channel);
 
 /* gpadl.c */
 void vmbus_gpadl_create(struct vmbus_server *server, const struct vmbus_gpadl_header *header, const uint8_t *data, size_t size);

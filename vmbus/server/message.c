@@ -160,8 +160,11 @@ static void handle_tl_connect(struct vmbus_server *server, const uint8_t *messag
 	memcpy(&connect, message, sizeof connect);
 	reply.endpoint = connect.endpoint;
 	reply.service = connect.service;
-	reply.status = VMBUS_STATUS_CONNECTION_REFUSED;
-	vmbus_reply(server, &reply, sizeof reply);
+	reply.status = server->tl_connect ? server->tl_connect(server->tl_context, &connect.endpoint, &connect.service) :
+					    VMBUS_STATUS_CONNECTION_REFUSED;
+	/* The offer is the answer to a request that is granted. */
+	if (reply.status)
+		vmbus_reply(server, &reply, sizeof reply);
 }
 
 /* What a guest may send. The version is 0 where it need not be connected. */

@@ -16,7 +16,7 @@ static void signal_guest(struct vmbus_channel *channel)
 }
 
 /* Everything in the batch becomes visible, with one signal at most. */
-static void flush(struct vmbus_channel *channel)
+void vmbus_channel_flush(struct vmbus_channel *channel)
 {
 	if (channel->live && vmbus_ring_write_end(&channel->out))
 		signal_guest(channel);
@@ -30,7 +30,7 @@ void vmbus_channel_batch_begin(struct vmbus_channel *channel)
 void vmbus_channel_batch_end(struct vmbus_channel *channel)
 {
 	if (--channel->batch == 0)
-		flush(channel);
+		vmbus_channel_flush(channel);
 }
 
 /* Appends guest memory to the packet's iovec, joined to its predecessor where they touch. */
@@ -246,7 +246,7 @@ static int send_parts(struct vmbus_channel *channel, uint16_t type, uint16_t fla
 		return -EMSGSIZE;
 	}
 	if (channel->batch == 0)
-		flush(channel);
+		vmbus_channel_flush(channel);
 	return rc;
 }
 
@@ -268,6 +268,26 @@ int vmbus_channel_sendv(struct vmbus_channel *channel, uint16_t type, uint16_t f
 	for (uint32_t i = 0; i < count; i++)
 		parts[i + 1] = (struct vmbus_ring_part){ .data = payload[i].iov_base, .bytes = payload[i].iov_len };
 	return send_parts(channel, type, flags, transaction_id, extension_size, parts, count + 1);
+}
+
+uint32_t vmbus_channel_room(struct vmbus_channel *channel, uint32_t least)
+{
+	uint32_t bytes = 0;
+
+	if (!channel->live)
+		return 0;
+	if (least > channel->out.size / 4)
+		least = channel->out.size / 4;
+	switch (vmbus_ring_room(&channel->out, least, &bytes)) {
+	case VMBUS_RING_OK:
+		return bytes;
+	case VMBUS_RING_FULL:
+		channel->stats.full++;
+		return 0;
+	default:
+		vmbus_channel_fail(channel, "read index outside what was written");
+		return 0;
+	}
 }
 
 int vmbus_channel_complete(struct vmbus_channel *channel, uint64_t transaction_id, const void *payload, uint32_t size)

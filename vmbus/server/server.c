@@ -184,6 +184,12 @@ void vmbus_server_reset(struct vmbus_server *server)
 	server->state->reply_count = 0;
 }
 
+void vmbus_server_set_tl_connect(struct vmbus_server *server, vmbus_tl_connect_fn *connect, void *context)
+{
+	server->tl_connect = connect;
+	server->tl_context = context;
+}
+
 uint32_t vmbus_server_version(const struct vmbus_server *server)
 {
 	return server->state->negotiated;

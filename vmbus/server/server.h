@@ -105,11 +105,26 @@ void vmbus_server_release(struct vmbus_server *server);
 /** Version that the guest negotiated, VMBUS_VERSION_*; 0 = it is not connected. */
 uint32_t vmbus_server_version(const struct vmbus_server *server);
 
-/** Offers a channel, hot if the guest is there. Its handle is valid until vmbus_server_rescind. NULL: no free slot, or it is offered already. */
+/**
+ * Offers a channel, hot if the guest is there. Its handle is valid until vmbus_server_rescind. NULL: no free slot, or it is offered already.
+ * Channels with VMBUS_OFFER_TLNPI_PROVIDER come and go at the guest's wish: together they get at most VMBUS_MAX_TL_CHANNELS slots, counting those
+ * that are taken back and not yet released by the guest.
+ */
 struct vmbus_channel *vmbus_server_offer(struct vmbus_server *server, const struct vmbus_offer *offer,
 	const struct vmbus_channel_ops *ops, void *device);
-/** Takes the offer back. Calls close first if it is open. The device is not called afterwards. Not from inside its own `signal`. */
+/**
+ * Takes the offer back. Calls close first if it is open; what was sent before is still delivered. The device is not called afterwards.
+ * From inside its own `signal` too, which then uses the channel no more.
+ */
 void vmbus_server_rescind(struct vmbus_channel *channel);
+
+/**
+ * The guest asks to be offered a channel of type `service` and instance `endpoint` (hvsock). Returns VMBUS_STATUS_SUCCESS, the offer is made
+ * or follows, or the status that the guest is told.
+ */
+typedef uint32_t vmbus_tl_connect_fn(void *context, const struct vmbus_guid *endpoint, const struct vmbus_guid *service);
+/** Without one every request is refused. */
+void vmbus_server_set_tl_connect(struct vmbus_server *server, vmbus_tl_connect_fn *connect, void *context);
 
 uint32_t vmbus_channel_relid(const struct vmbus_channel *channel);
 bool vmbus_channel_is_open(const struct vmbus_channel *channel);
@@ -159,6 +174,11 @@ int vmbus_channel_send(struct vmbus_channel *channel, uint16_t type, uint16_t fl
 /** The same with an extension of the descriptor (transfer pages; a multiple of 8 bytes) and a payload in pieces, at most 8. */
 int vmbus_channel_sendv(struct vmbus_channel *channel, uint16_t type, uint16_t flags, uint64_t transaction_id,
 	const void *extension, uint32_t extension_size, const struct iovec *payload, uint32_t count);
+/**
+ * The largest payload that a send without extension takes now, if that is at least `least` bytes (or, with a small ring, a quarter of it);
+ * else 0, and `signal` comes when there is as much. 0 as well for a channel that is not open or has failed.
+ */
+uint32_t vmbus_channel_room(struct vmbus_channel *channel, uint32_t least);
 /** Answers the packet with that transaction id. */
 int vmbus_channel_complete(struct vmbus_channel *channel, uint64_t transaction_id, const void *payload, uint32_t size);
 

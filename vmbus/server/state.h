@@ -16,6 +16,8 @@
 #define VMBUS_STATE_VERSION 1u
 
 #define VMBUS_MAX_CHANNELS    256u
+/** Of them for connections that come and go (VMBUS_OFFER_TLNPI_PROVIDER): devices find room whatever the guest does with those. */
+#define VMBUS_MAX_TL_CHANNELS 128u
 #define VMBUS_MAX_GPADLS      1024u
 /** Page numbers and range headers of all GPADLs of a partition. */
 #define VMBUS_MAX_GPADL_WORDS 65536u
