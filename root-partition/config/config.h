@@ -21,6 +21,8 @@
 #define CONFIG_UUID_TEXT   37u               /* with its NUL */
 #define CONFIG_MAX_INTERFACES 8u
 #define CONFIG_MAX_QUEUES  8u                /* of one interface */
+#define CONFIG_MAX_PORT_RANGES 16u
+#define CONFIG_ACCOUNT_MAX 32u               /* characters */
 #define CONFIG_MAC_BYTES   6u
 #define CONFIG_MAC_TEXT    18u               /* with its NUL */
 
@@ -57,6 +59,20 @@ struct config_interface {
 	struct config_rate inbound, outbound;    /* as the guest sees them */
 };
 
+struct config_ports {
+	uint32_t count;
+	struct config_port_range { uint32_t first, last; } ranges[CONFIG_MAX_PORT_RANGES];
+};
+
+/* Stream sockets between guest and host. */
+struct config_vsock {
+	bool     offered;
+	char     owner[CONFIG_ACCOUNT_MAX + 1], group[CONFIG_ACCOUNT_MAX + 1]; /* of the sockets; empty: root, the administrators' group */
+	uint32_t mode;               /* permission bits */
+	struct config_ports listen;  /* of the host: the guest may connect */
+	struct config_ports connect; /* of the guest: the host may connect */
+};
+
 struct partition_config {
 	char     name[CONFIG_NAME_MAX + 1];
 	uint8_t  uuid[16];
@@ -76,6 +92,7 @@ struct partition_config {
 	struct config_disk disks[CONFIG_MAX_DISKS];
 	uint32_t interface_count;
 	struct config_interface interfaces[CONFIG_MAX_INTERFACES];
+	struct config_vsock vsock;
 };
 
 struct config_error {

@@ -315,6 +315,7 @@ static struct partition_config *new_config(const char *file, struct config_error
 	config->crash_limit = 3;
 	config->crash_within_s = 600;
 	config->console_log = true;
+	vsock_defaults(&config->vsock);
 	return config;
 }
 

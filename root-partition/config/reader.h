@@ -39,6 +39,12 @@ extern const struct element_rule partition_rule;
 extern const struct element_rule interface_rule, interface_children[];
 int interface_begin(struct reader *reader, const xmlNode *node, const char *text);
 
+/* vsock.c */
+extern const struct element_rule vsock_children[];
+int vsock_begin(struct reader *reader, const xmlNode *node, const char *text);
+/** What holds without the element. */
+void vsock_defaults(struct config_vsock *vsock);
+
 /** Sets the error "file:line:column: <element>: message" for the node. Returns -1. */
 int reader_fail(struct reader *reader, const xmlNode *node, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /** The same with the attribute in the element's quotation: <memory unit='MB'>. */

@@ -256,6 +256,7 @@ static const struct element_rule disk_children[] = {
 static const struct element_rule devices_children[] = {
 	{ "disk", HOLDS_ELEMENTS, MANY, ATTRIBUTES("!type", "device"), disk_children, begin_disk, NULL },
 	{ "interface", HOLDS_ELEMENTS, MANY, ATTRIBUTES("!type"), interface_children, interface_begin, NULL },
+	{ "vsock", HOLDS_ELEMENTS, 0, ATTRIBUTES("state", "owner", "group", "mode"), vsock_children, vsock_begin, NULL },
 	{ "console", HOLDS_NOTHING, 0, ATTRIBUTES("type", "log"), NULL, read_console, NULL },
 	{ 0 }
 };

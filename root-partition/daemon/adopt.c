@@ -95,6 +95,7 @@ static void restore(struct partition *p)
 	} else if (record.pid) {
 		unlinkat(p->run_fd, "control.sock", 0);
 		unlinkat(p->run_fd, "console.sock", 0);
+		unlinkat(p->run_fd, "vsock/connect", 0);
 		instance_failed(p, "worker ended while no daemon was running; how is not known", true);
 	} else if (record.state == PARTITION_RESTARTING && p->config) {
 		p->state = PARTITION_RESTARTING;

@@ -137,6 +137,7 @@ static void release(struct partition *p)
 	close_fd(&p->state_fd);
 	unlinkat(p->run_fd, "control.sock", 0);
 	unlinkat(p->run_fd, "console.sock", 0);
+	unlinkat(p->run_fd, "vsock/connect", 0);
 	unlinkat(p->run_fd, "definition.xml", 0);
 	cgroup_remove(p->name);
 	config_free(p->running);

@@ -318,7 +318,7 @@ int manager_set_autostart(struct manager *m, const char *name, bool autostart, s
 
 int manager_undefine(struct manager *m, const char *name, struct config_error *error)
 {
-	static const char *const leftovers[] = { "state", "last-failure", "definition.xml", "control.sock", "console.sock" };
+	static const char *const leftovers[] = { "state", "last-failure", "definition.xml", "control.sock", "console.sock", "vsock/connect" };
 	struct partition *p = manager_find(m, name);
 	char file[CONFIG_NAME_MAX + 8];
 
@@ -332,6 +332,9 @@ int manager_undefine(struct manager *m, const char *name, struct config_error *e
 	if (p->run_fd >= 0) {
 		for (size_t i = 0; i < sizeof leftovers / sizeof *leftovers; i++)
 			unlinkat(p->run_fd, leftovers[i], 0);
+		/* With a service's socket in it the folder stays. */
+		unlinkat(p->run_fd, "vsock/listen", AT_REMOVEDIR);
+		unlinkat(p->run_fd, "vsock", AT_REMOVEDIR);
 		unlinkat(m->run_fd, name, AT_REMOVEDIR);
 	}
 	log_message(LOG_INFO, p->name, "undefined");

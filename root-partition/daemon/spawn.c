@@ -135,6 +135,7 @@ static void on_thread(uv_work_t *work)
 	if (s->error) {
 		unlinkat(s->run_fd, "control.sock", 0);
 		unlinkat(s->run_fd, "console.sock", 0);
+		unlinkat(s->run_fd, "vsock/connect", 0);
 	}
 }
 

@@ -58,4 +58,8 @@ int spawn_fail(struct spawn *spawn, int error, const char *format, ...) __attrib
 /** Makes a TAP device for each interface and describes them. Returns 0, or -1 with error and text. */
 int spawn_open_interfaces(struct spawn *spawn, struct worker_config *ret);
 
+/* spawn_vsock.c */
+/** Makes the sockets' folder, unless the definition says no. Returns 0, or -1 with error and text. */
+int spawn_open_vsock(struct spawn *spawn, struct worker_config *ret);
+
 #endif

@@ -213,7 +213,7 @@ int spawn_open_files(struct spawn *s, struct worker_config *ret)
 	for (uint32_t i = 0; i < config->disk_count; i++)
 		if (open_disk(s, &config->disks[i], &w->disk[i]))
 			return -1;
-	if (spawn_open_interfaces(s, w))
+	if (spawn_open_vsock(s, w) || spawn_open_interfaces(s, w))
 		return -1;
 	return seal_config(s, w);
 }

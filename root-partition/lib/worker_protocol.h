@@ -49,6 +49,21 @@ struct worker_interface {
 	char     tap[16];            /* its name in the root, for people */
 };
 
+#define WORKER_MAX_PORT_RANGES 16u
+
+struct worker_port_range {
+	uint32_t first, last;
+};
+
+/** Stream sockets between guest and host. The directory is RUN_DIR/NAME/vsock; the worker makes it its root. */
+struct worker_vsock {
+	int32_t  directory_fd;       /* a host service on port N listens at listen/N in it; -1: none of this is offered */
+	int32_t  listen_fd;          /* listening AF_UNIX stream socket, `connect` in the directory: clients of guest ports (vsock_client.h) */
+	uint32_t listen_count, connect_count;
+	struct worker_port_range listen[WORKER_MAX_PORT_RANGES];  /* ports of the host that the guest may connect to */
+	struct worker_port_range connect[WORKER_MAX_PORT_RANGES]; /* ports of the guest that the host may connect to */
+};
+
 enum worker_ic { WORKER_IC_SHUTDOWN = 1, WORKER_IC_HEARTBEAT = 2, WORKER_IC_TIMESYNC = 4 };
 
 struct worker_config {
@@ -73,6 +88,7 @@ struct worker_config {
 	struct worker_disk disk[WORKER_MAX_DISKS];
 	uint32_t interface_count, reserved;
 	struct worker_interface interface[WORKER_MAX_INTERFACES];
+	struct worker_vsock vsock;
 	char     cmdline[2048];
 };
 

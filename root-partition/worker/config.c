@@ -80,6 +80,17 @@ static int check_interfaces(const struct worker_config *c, char *why, size_t siz
 	return 0;
 }
 
+static int check_vsock(const struct worker_vsock *v, char *why, size_t size)
+{
+	if (v->directory_fd == -1 && v->listen_fd == -1)
+		return 0;
+	if (!is_open(v->directory_fd) || !is_open(v->listen_fd))
+		return refuse(why, size, "vsock: descriptor %d or %d is not open", v->directory_fd, v->listen_fd);
+	if (v->listen_count > WORKER_MAX_PORT_RANGES || v->connect_count > WORKER_MAX_PORT_RANGES)
+		return refuse(why, size, "vsock: more than %u ranges of ports", WORKER_MAX_PORT_RANGES);
+	return 0;
+}
+
 int config_check(const struct worker_config *c, char *why, size_t size)
 {
 	const struct {
@@ -117,7 +128,8 @@ int config_check(const struct worker_config *c, char *why, size_t size)
 		if (rc < 0)
 			return rc;
 	}
-	return check_interfaces(c, why, size);
+	rc = check_vsock(&c->vsock, why, size);
+	return rc < 0 ? rc : check_interfaces(c, why, size);
 }
 
 int config_read(int fd, struct worker_config *ret, char *why, size_t size)

@@ -93,7 +93,7 @@ static int run(struct worker *w)
 		return report_failed_start(w, rc);
 	}
 	guest_memory_allow_huge_pages();
-	rc = sandbox_drop(m->config.uid, m->config.gid);
+	rc = sandbox_drop(m->config.uid, m->config.gid, m->config.vsock.directory_fd);
 	if (rc == 0)
 		rc = machine_create(m);
 	if (rc < 0)
@@ -106,7 +106,7 @@ static int run(struct worker *w)
 	else if (w->standalone.console_stdio)
 		rc = console_attach(&m->console, STDIN_FILENO, STDOUT_FILENO);
 	if (rc == 0 && w->filter)
-		rc = sandbox_filter();
+		rc = sandbox_filter(m->config.vsock.directory_fd >= 0);
 	if (rc < 0)
 		return report_failed_start(w, rc);
 	if (m->config.start_paused)

@@ -196,6 +196,7 @@ static void tick(uv_timer_t *timer)
 	for (i = 0; i < STATE_ICS; i++)
 		if (p->ic[i] != NULL)
 			ic_tick(p->ic[i], uv_now(timer->loop));
+	vsock_tick(&p->vsock, uv_now(timer->loop));
 }
 
 int providers_create(struct providers *p, struct machine *m, struct vmbus_server *server)
@@ -216,6 +217,8 @@ int providers_create(struct providers *p, struct machine *m, struct vmbus_server
 		if (rc < 0)
 			log_line("component %s: %s", components[i].name, strerror(-rc));
 	}
+	if (rc == 0)
+		rc = vsock_create(&p->vsock, &m->config.vsock, m->loop, server);
 	if (rc < 0)
 		return rc;
 	uv_timer_init(m->loop, &p->tick);

@@ -7,6 +7,7 @@
 #include "network.h"
 #include "pace.h"
 #include "vmbus/server/server.h"
+#include "vsock.h"
 #include "vsp/ic/ic.h"
 #include "vsp/storage/storvsp.h"
 
@@ -15,6 +16,7 @@ struct providers {
 	struct storvsp *controller[STATE_CONTROLLERS]; /* NULL: has no disks */
 	struct ic *ic[STATE_ICS];                      /* by enum ic_type; NULL: not wanted */
 	struct network network;
+	struct vsock vsock;
 	uv_timer_t tick;
 	struct pace pace;
 };

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -25,9 +26,10 @@ static int compare(const void *a, const void *b)
 
 void sandbox_close_others(const struct worker_config *c, const int *keep, unsigned int keep_count)
 {
-	int fds[3 + 8 + WORKER_MAX_DISKS + WORKER_MAX_INTERFACES * WORKER_MAX_QUEUES + 8] = { 0, 1, 2, c->mshv_fd, c->state_fd, c->memory_fd, c->kernel_fd,
-						  c->initrd_fd, c->console_fd, c->console_log_fd, c->log_fd };
-	unsigned int n = 11, i, j;
+	int fds[3 + 10 + WORKER_MAX_DISKS + WORKER_MAX_INTERFACES * WORKER_MAX_QUEUES + 8] = { 0, 1, 2, c->mshv_fd, c->state_fd, c->memory_fd, c->kernel_fd,
+						  c->initrd_fd, c->console_fd, c->console_log_fd, c->log_fd,
+						  c->vsock.directory_fd, c->vsock.listen_fd };
+	unsigned int n = 13, i, j;
 	int next = 0;
 
 	for (i = 0; i < c->disk_count; i++)
@@ -55,15 +57,29 @@ static int fail(const char *what)
 	return rc;
 }
 
-int sandbox_drop(uint32_t uid, uint32_t gid)
+/* A directory that holds nothing but the partition's sockets becomes the working directory and the root. */
+static int enter(int directory)
+{
+	if (directory < 0)
+		return 0;
+	if (fchdir(directory) < 0 || (geteuid() == 0 && chroot(".") < 0))
+		return fail("vsock directory");
+	return 0;
+}
+
+int sandbox_drop(uint32_t uid, uint32_t gid, int directory)
 {
 	const struct rlimit none = { 0, 0 }, unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	int rc;
 
 	/* The guest's memory is pinned, again at every reset. */
 	if (geteuid() == 0 && setrlimit(RLIMIT_MEMLOCK, &unlimited) < 0)
 		return fail("RLIMIT_MEMLOCK");
 	if (geteuid() == 0 && unshare(CLONE_NEWNET) < 0)
 		log_line("sandbox: no network namespace of its own: %s", strerror(errno));
+	rc = enter(directory);
+	if (rc < 0)
+		return rc;
 	if (gid != 0 && (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0))
 		return fail("group");
 	if (uid != 0 && setresuid(uid, uid, uid) < 0)
@@ -109,6 +125,7 @@ static const struct {
 	{ SCMP_SYS(sendto),           "console viewers, the daemon" },
 	{ SCMP_SYS(recvfrom),         "the daemon" },
 	{ SCMP_SYS(recvmsg),          "the daemon, with an interface's descriptors" },
+	{ SCMP_SYS(shutdown),         "half-closed vsock streams" },
 	{ SCMP_SYS(getsockopt),       "libuv" },
 	{ SCMP_SYS(munmap),           "VP pages, heap" },
 	{ SCMP_SYS(madvise),          "heap" },
@@ -135,7 +152,15 @@ static const struct {
 	{ SCMP_SYS(exit_group),       "end" },
 };
 
-int sandbox_filter(void)
+/* UNIX sockets of the partition's vsock directory, which is the root: there is no other in reach. */
+static int allow_vsock(scmp_filter_ctx filter)
+{
+	int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+
+	return rc < 0 ? rc : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
+}
+
+int sandbox_filter(bool vsock)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	unsigned int i;
@@ -154,6 +179,8 @@ int sandbox_filter(void)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	if (rc == 0)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	if (rc == 0 && vsock)
+		rc = allow_vsock(filter);
 	if (rc == 0)
 		rc = seccomp_load(filter);
 out:

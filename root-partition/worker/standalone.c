@@ -255,6 +255,7 @@ int standalone_parse(struct standalone *s, int argc, char **argv)
 			.ic_mask = WORKER_IC_SHUTDOWN | WORKER_IC_HEARTBEAT | WORKER_IC_TIMESYNC,
 			.mshv_fd = -1, .state_fd = -1, .memory_fd = -1, .kernel_fd = -1, .initrd_fd = -1,
 			.console_fd = -1, .console_log_fd = -1, .log_fd = -1,
+			.vsock = { .directory_fd = -1, .listen_fd = -1 },
 		},
 	};
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)

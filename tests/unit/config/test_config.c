@@ -125,7 +125,7 @@ static const struct refused {
 	{ WITH("  <memory unit='MiB'>2</memory>\n"), "t.xml:5:3: <memory>: given twice in <partition>; keep one", true },
 	{ WITH("  <memroy>2</memroy>\n"), "t.xml:5:3: <memroy>: unknown element in <partition>; did you mean <memory>?", true },
 	{ WITH("  <devices>\n    <filesystem/>\n  </devices>\n"),
-	  "t.xml:6:5: <filesystem>: unknown element in <devices>; allowed here: disk, interface, console", true },
+	  "t.xml:6:5: <filesystem>: unknown element in <devices>; allowed here: disk, interface, vsock, console", true },
 	{ WITH("  <x:vcpu xmlns:x='urn:x'>1</x:vcpu>\n"), "t.xml:5:3: <vcpu>: unknown element in <partition>; did you mean <vcpu>?", true },
 	{ WITH("  stray\n"), "t.xml:1:1: <partition>: text between its elements; only elements may stand here", true },
 	{ WITH("  <vcpu placement='static'>1</vcpu>\n"), "t.xml:5:3: <vcpu>: unknown attribute 'placement'; this element has none", true },

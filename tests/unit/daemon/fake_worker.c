@@ -42,7 +42,7 @@ static void refuse(const char *what)
 static void check_descriptors(void)
 {
 	int highest = 4, given[] = { config.mshv_fd, config.state_fd, config.memory_fd, config.kernel_fd, config.initrd_fd, config.console_fd,
-				     config.console_log_fd };
+				     config.console_log_fd, config.vsock.directory_fd, config.vsock.listen_fd };
 	struct stat st;
 
 	for (size_t i = 0; i < sizeof given / sizeof *given; i++)
