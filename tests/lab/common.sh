@@ -20,6 +20,16 @@ lab_kernel_version() {
 	echo "$newest"
 }
 
+# lab_kernel KIND BUILD: sets kernel_version and kernel_tree, the folder with its boot/vmlinuz-VERSION and lib/modules/VERSION.
+# stock: the one that is installed here; newer: that of Debian's backports, fetched into BUILD.
+lab_kernel() {
+	case $1 in
+	stock) kernel_version=$(lab_kernel_version) kernel_tree= ;;
+	newer) kernel_version=$("$lab_dir/fetch-kernel" "$2/lab/kernel-newer") kernel_tree=$2/lab/kernel-newer/tree ;;
+	*) die "unknown kernel '$1'; there are stock and newer" ;;
+	esac
+}
+
 # KVM serves only if its guests get SVM themselves.
 lab_accel() {
 	if grep -qw svm /proc/cpuinfo && [ -w /dev/kvm ] && grep -qE '^(1|Y)' /sys/module/kvm_amd/parameters/nested 2>/dev/null; then
