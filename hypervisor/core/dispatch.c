@@ -56,8 +56,8 @@ static bool prepare(struct vp *vp)
 			vp_vendor_inject_interrupt(vp, vector);
 			vector = child_pending_vector(vp);
 		}
-		/* One more, or one that cannot go in yet. */
-		if (vector >= 0 && !vp->halted)
+		/* One more, or one that cannot go in yet. What is queued is given back by an exit, so there has to be an entry. */
+		if (vector >= 0 && !vp->halted && !vp->leave)
 			child_queue_vector(vp, vector);
 	}
 	return !vp->halted;

@@ -170,6 +170,35 @@ START_TEST(queued_interrupt_gives_way)
 	ck_assert_int_eq(queued[1], 0x51);
 }
 
+static int interrupt_higher_and_leave(struct vp *vp)
+{
+	interrupt(0x51, 0);
+	vp->leave = true;
+	return VP_RUN_CONTINUE;
+}
+
+/*
+ * A run that ends for the root's sake, without another entry, must not leave an interrupt queued: the next dispatch may find a
+ * higher one to queue, and the first would be lost, with the child's tick in it.
+ */
+START_TEST(queued_interrupt_needs_an_entry)
+{
+	struct lapic *l;
+
+	start(1);
+	l = &machine_vp(id, 0)->child.lapic;
+	machine_vmcb(machine_vp(id, 0))->rflags = 0;
+	SCRIPT(interrupt_higher_and_leave);
+	ck_assert_uint_eq(machine_dispatch(id, 0, 0, NULL)->dispatch_state, HV_VP_DISPATCH_STATE_READY);
+	ck_assert_uint_eq(l->irr[2], 1u << 0x11);
+	interrupt(0x61, 0);
+	SCRIPT(nothing);
+	machine_dispatch(id, 0, 0, NULL);
+	ck_assert_int_eq(queued[0], 0x61);
+	ck_assert_uint_eq(l->irr[2], 1u << 0x11);
+	ck_assert_uint_eq(l->irr[3], 1u << 0x01);
+}
+
 /* HLT blocks the VP without an entry until something can wake it: an interrupt that is let in, or an NMI, but not one that is masked. */
 START_TEST(halt_blocks)
 {
@@ -500,5 +529,5 @@ START_TEST(intercept_suspends)
 	ck_assert_uint_eq(status, HV_STATUS_INVALID_VP_STATE);
 }
 
-RUN_TESTS("hypervisor/dispatch", interrupts_by_priority, queued_interrupt, queued_interrupt_comes_again, queued_interrupt_gives_way, halt_blocks, init_and_sipi, eoi_assist, eoi_assist_is_taken_back, eoi_assist_of_a_queued_interrupt,
+RUN_TESTS("hypervisor/dispatch", interrupts_by_priority, queued_interrupt, queued_interrupt_comes_again, queued_interrupt_gives_way, queued_interrupt_needs_an_entry, halt_blocks, init_and_sipi, eoi_assist, eoi_assist_is_taken_back, eoi_assist_of_a_queued_interrupt,
 	  eoi_is_not_lost_with_the_page, lapic_timer, direct_timer, message_timer_waits_for_its_slot, event_page, intercept_suspends)
