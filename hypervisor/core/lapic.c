@@ -29,6 +29,9 @@
 #define LVT_PERIODIC (1u << 17)
 #define ESR_ILLEGAL_SEND    (1u << 5)
 
+/* A periodic timer fires at most this often: each expiry is an interrupt of the root's. stimer.c has the same bound. */
+#define PERIODS_PER_SECOND_MAX 10000u
+
 /* LVT bits that can be written: vector, mask; delivery mode where it has one; timer mode; polarity and trigger of the pins. */
 static const uint32_t lvt_writable[LVT_COUNT] = { 0x300ff, 0x107ff, 0x107ff, 0x1a7ff, 0x1a7ff, 0x100ff };
 
@@ -40,6 +43,7 @@ void lapic_reset(struct lapic *l, uint32_t id, uint64_t tsc_hz, uint64_t timer_h
 	for (unsigned int i = 0; i < LVT_COUNT; i++)
 		l->lvt[i] = LVT_MASKED;
 	l->ticks_to_tsc = (tsc_hz << 20) / timer_hz;
+	l->period_min = tsc_hz / PERIODS_PER_SECOND_MAX;
 }
 
 static int highest(const uint32_t bits[8])
@@ -144,7 +148,7 @@ static unsigned int divide_shift(const struct lapic *l)
 	return code == 7 ? 0 : code + 1;
 }
 
-/* TSC ticks that `count` takes at the divider as it is; never 0, so that a periodic timer moves on. */
+/* TSC ticks that `count` takes at the divider as it is; never 0. */
 static uint64_t duration(const struct lapic *l, uint32_t count)
 {
 	uint64_t ticks = (uint64_t)(((unsigned __int128)count << divide_shift(l)) * l->ticks_to_tsc >> 20);
@@ -329,6 +333,8 @@ bool lapic_expire(struct lapic *l, uint64_t now)
 	if (l->lvt[LVT_TIMER] & LVT_PERIODIC) {
 		uint64_t period = duration(l, l->initial_count);
 
+		if (period < l->period_min)
+			period = l->period_min;
 		l->deadline += ((now - l->deadline) / period + 1) * period;
 	} else {
 		l->deadline = 0;

@@ -26,6 +26,7 @@ struct lapic {
 	uint64_t icr;
 	uint32_t initial_count, divide;
 	uint64_t deadline;      /* TSC of the timer's next expiry, 0 = stopped */
+	uint64_t period_min;    /* TSC ticks that a periodic timer takes at least */
 	uint64_t ticks_to_tsc;  /* TSC ticks per timer tick at divide-by-1, in units of 2^-20 */
 };
 

@@ -18,6 +18,7 @@
 #define MXCSR_OFFSET     24
 #define MXCSR_RESERVED   0xffff0000u
 #define FEATURES         7ull
+#define RESERVED_VECTORS 0xffffu        /* 0 to 15, in the first word of each bit array */
 
 static void lapic_out(const struct lapic *l, struct hv_local_interrupt_controller_state *out)
 {
@@ -38,12 +39,16 @@ static void lapic_out(const struct lapic *l, struct hv_local_interrupt_controlle
 /* The id is the VP's index and stays; the timer starts over by being written after this. */
 static bool lapic_in(struct lapic *l, const struct hv_local_interrupt_controller_state *in)
 {
-	if (in->id != l->id || in->spurious & ~0x3ffu || in->divide_configuration & ~0xbu)
+	if (in->id != l->id || in->spurious & ~0x3ffu || in->divide_configuration & ~0xbu ||
+	    (in->isr[0] | in->tmr[0] | in->irr[0]) & RESERVED_VECTORS)
 		return false;
-	l->svr = in->spurious;
+	__atomic_store_n(&l->svr, in->spurious, __ATOMIC_RELAXED);
 	memcpy(l->isr, in->isr, sizeof in->isr);
-	memcpy(l->tmr, in->tmr, sizeof in->tmr);
-	memcpy(l->irr, in->irr, sizeof in->irr);
+	/* Others may post meanwhile: an interrupt is wholly from before this or from after. */
+	for (unsigned int i = 0; i < 8; i++) {
+		__atomic_store_n(&l->tmr[i], in->tmr[i], __ATOMIC_RELAXED);
+		__atomic_store_n(&l->irr[i], in->irr[i], __ATOMIC_SEQ_CST);
+	}
 	l->esr = in->esr;
 	l->icr = (uint64_t)in->icr_high << 32 | in->icr_low;
 	memcpy(l->lvt, &in->lvt_timer, sizeof l->lvt);

@@ -7,6 +7,11 @@
 
 /* Enable, periodic, lazy, auto-enable 3:0; vector 11:4; direct 12; SINT 19:16. */
 #define CONFIG_RESERVED (~0xf1fffull)
+/*
+ * A periodic timer fires at most every 100 us, however short a period it was given: each expiry is an interrupt of the root's.
+ * A one-shot needs no bound: between two of them the child runs, on time that the root's scheduler gave it.
+ */
+#define PERIOD_MIN 1000ull
 
 void stimer_reset(struct stimer *t)
 {
@@ -19,6 +24,11 @@ static uint64_t later(uint64_t time, uint64_t delay)
 	return delay > ~0ull - time ? ~0ull : time + delay;
 }
 
+static uint64_t period(const struct stimer *t)
+{
+	return t->count > PERIOD_MIN ? t->count : PERIOD_MIN;
+}
+
 static void start(struct stimer *t, uint64_t now)
 {
 	t->message_pending = false;
@@ -27,18 +37,16 @@ static void start(struct stimer *t, uint64_t now)
 		return;
 	}
 	/* One-shot: count is the time itself, due at once when it has passed. Periodic: count is the period. */
-	t->expiry = t->config & HV_STIMER_PERIODIC ? later(now, t->count) : t->count;
+	t->expiry = t->config & HV_STIMER_PERIODIC ? later(now, period(t)) : t->count;
 }
 
 bool stimer_write_config(struct stimer *t, uint64_t value, uint64_t now)
 {
 	if (value & CONFIG_RESERVED)
 		return false;
-	if (value & HV_STIMER_DIRECT && (value >> 4 & 0xff) < 16)
-		return false;
 	t->config = value;
-	/* A message needs a SINT other than 0 (12.3.1). */
-	if (!(value & HV_STIMER_DIRECT) && !stimer_sint(t))
+	/* Direct mode needs a vector that an APIC takes, a message a SINT other than 0 (12.3.1). */
+	if (stimer_is_direct(t) ? stimer_vector(t) < 16 : !stimer_sint(t))
 		t->config &= ~HV_STIMER_ENABLE;
 	start(t, now);
 	return true;
@@ -66,7 +74,7 @@ bool stimer_expire(struct stimer *t, uint64_t now)
 	t->expired_at = t->expiry;
 	if (t->config & HV_STIMER_PERIODIC) {
 		/* Ticks that nobody could see are one tick, on the original grid. */
-		t->expiry = later(now - (now - t->expiry) % t->count, t->count);
+		t->expiry = later(now - (now - t->expiry) % period(t), period(t));
 	} else {
 		t->expiry = 0;
 		t->config &= ~HV_STIMER_ENABLE;

@@ -14,7 +14,7 @@ struct stimer {
 };
 
 void stimer_reset(struct stimer *t);
-/** False: #GP (a direct vector below 16, reserved bits). */
+/** False: #GP (reserved bits). */
 bool stimer_write_config(struct stimer *t, uint64_t value, uint64_t now);
 void stimer_write_count(struct stimer *t, uint64_t value, uint64_t now);
 /** Reference time at which it has something to do; ~0 = never. */

@@ -273,17 +273,34 @@ START_TEST(timer_periodic)
 	begin = now;
 	ck_assert(put(LVT_TIMER_MSR, 0x200ec));
 	ck_assert(put(DIVIDE, 0)); /* by 2 */
-	ck_assert(put(INITIAL, 100));
-	ck_assert_uint_eq(lapic_next_deadline(&l), begin + 600);
-	ck_assert(lapic_expire(&l, begin + 600));
-	ck_assert_uint_eq(lapic_next_deadline(&l), begin + 1200);
-	ck_assert(lapic_expire(&l, begin + 5000));
-	ck_assert_uint_eq(lapic_next_deadline(&l), begin + 5400);
+	ck_assert(put(INITIAL, 100000));
+	ck_assert_uint_eq(lapic_next_deadline(&l), begin + 600000);
+	ck_assert(lapic_expire(&l, begin + 600000));
+	ck_assert_uint_eq(lapic_next_deadline(&l), begin + 1200000);
+	ck_assert(lapic_expire(&l, begin + 5000000));
+	ck_assert_uint_eq(lapic_next_deadline(&l), begin + 5400000);
 	ck_assert(put(LVT_TIMER_MSR, 0x300ec));
 	ck_assert_uint_eq(lapic_next_deadline(&l), ~0ull);
-	ck_assert(!lapic_expire(&l, begin + 5400));
+	ck_assert(!lapic_expire(&l, begin + 5400000));
 	ck_assert(put(LVT_TIMER_MSR, 0x200ec));
-	ck_assert_uint_eq(lapic_next_deadline(&l), begin + 6000);
+	ck_assert_uint_eq(lapic_next_deadline(&l), begin + 6000000);
+}
+
+/* A period too short for the root to keep up with: 100 us apart at most often, whatever the count says. */
+START_TEST(timer_period_has_a_bound)
+{
+	const uint64_t bound = TSC_HZ / 10000;
+	uint64_t due;
+
+	start(0);
+	ck_assert(put(LVT_TIMER_MSR, 0x200ec));
+	ck_assert(put(DIVIDE, 0xb));
+	ck_assert(put(INITIAL, 1));
+	for (unsigned int i = 0; i < 10; i++) {
+		due = lapic_next_deadline(&l);
+		ck_assert(lapic_expire(&l, due));
+		ck_assert_uint_eq(lapic_next_deadline(&l), due + bound);
+	}
 }
 
 /* The slowest timer on the fastest processor, over months: nothing overflows, and the count never rises. */
@@ -339,4 +356,4 @@ START_TEST(shortest_period_moves_on)
 
 RUN_TESTS("hypervisor/lapic", reset_state, priorities, task_priority, vectors_and_trigger_mode, software_disable,
 	  registers_and_reserved_bits, interprocessor_interrupts, illegal_vectors_are_errors, destinations, timer_one_shot,
-	  timer_periodic, timer_range, divider_changes_while_counting, shortest_period_moves_on)
+	  timer_periodic, timer_period_has_a_bound, timer_range, divider_changes_while_counting, shortest_period_moves_on)

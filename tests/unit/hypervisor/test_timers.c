@@ -115,16 +115,32 @@ START_TEST(periodic)
 {
 	stimer_reset(&t);
 	ck_assert(stimer_write_config(&t, HV_STIMER_AUTO_ENABLE | HV_STIMER_PERIODIC | HV_STIMER_LAZY | MESSAGE, 1000));
-	stimer_write_count(&t, 100, 1000);
+	stimer_write_count(&t, 10000, 1000);
 	ck_assert(!stimer_is_direct(&t));
 	ck_assert_uint_eq(stimer_sint(&t), 2);
-	ck_assert_uint_eq(stimer_next(&t), 1100);
-	ck_assert(stimer_expire(&t, 1100));
-	ck_assert_uint_eq(stimer_next(&t), 1200);
-	ck_assert(stimer_expire(&t, 1777));
-	ck_assert_uint_eq(t.expired_at, 1200);
-	ck_assert_uint_eq(stimer_next(&t), 1800);
+	ck_assert_uint_eq(stimer_next(&t), 11000);
+	ck_assert(stimer_expire(&t, 11000));
+	ck_assert_uint_eq(stimer_next(&t), 21000);
+	ck_assert(stimer_expire(&t, 77777));
+	ck_assert_uint_eq(t.expired_at, 21000);
+	ck_assert_uint_eq(stimer_next(&t), 81000);
 	ck_assert(t.config & HV_STIMER_ENABLE);
+}
+
+/* A period too short for the root to keep up with: 100 us apart at most often. The register keeps what was written. */
+START_TEST(period_has_a_bound)
+{
+	stimer_reset(&t);
+	ck_assert(stimer_write_config(&t, HV_STIMER_AUTO_ENABLE | HV_STIMER_PERIODIC | DIRECT, 1000));
+	stimer_write_count(&t, 1, 1000);
+	ck_assert_uint_eq(t.count, 1);
+	for (unsigned int i = 0; i < 10; i++) {
+		uint64_t due = stimer_next(&t);
+
+		ck_assert_uint_eq(due, 1000 + 1000 * (i + 1));
+		ck_assert(!stimer_expire(&t, due - 1));
+		ck_assert(stimer_expire(&t, due));
+	}
 }
 
 /* A period that ends after the end of time never expires: wrapped around, it would expire for ever. */
@@ -141,16 +157,17 @@ START_TEST(period_beyond_the_end_of_time)
 	ck_assert_uint_eq(stimer_next(&t), NEVER);
 }
 
-/* Reserved bits and a direct vector that no APIC takes raise #GP; a message without a SINT cannot be enabled; both change nothing else. */
+/* Reserved bits raise #GP and change nothing; a direct vector that no APIC takes, or a message without a SINT, cannot be enabled. */
 START_TEST(what_is_refused)
 {
 	stimer_reset(&t);
 	ck_assert(stimer_write_config(&t, DIRECT, 0));
 	ck_assert(!stimer_write_config(&t, 1ull << 20, 0));
 	ck_assert(!stimer_write_config(&t, 1ull << 13 | DIRECT, 0));
-	ck_assert(!stimer_write_config(&t, HV_STIMER_DIRECT | 15 << 4, 0));
 	ck_assert_uint_eq(t.config, DIRECT);
 	stimer_write_count(&t, 50, 0);
+	ck_assert(stimer_write_config(&t, HV_STIMER_ENABLE | HV_STIMER_DIRECT | 15 << 4, 0));
+	ck_assert_uint_eq(t.config, HV_STIMER_DIRECT | 15 << 4);
 	ck_assert(stimer_write_config(&t, HV_STIMER_ENABLE, 0));
 	ck_assert(!(t.config & HV_STIMER_ENABLE));
 	ck_assert_uint_eq(stimer_next(&t), NEVER);
@@ -168,5 +185,5 @@ START_TEST(new_setting_cancels_a_waiting_message)
 	ck_assert(!t.message_pending);
 }
 
-RUN_TESTS("hypervisor/timers", reference_time_is_exact, reference_time_inverse, page_and_msr_agree, one_shot, explicit_enable, periodic,
+RUN_TESTS("hypervisor/timers", period_has_a_bound, reference_time_is_exact, reference_time_inverse, page_and_msr_agree, one_shot, explicit_enable, periodic,
 	  period_beyond_the_end_of_time, what_is_refused, new_setting_cancels_a_waiting_message)
