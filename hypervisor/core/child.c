@@ -15,6 +15,7 @@
 void child_partition_init(struct partition *p)
 {
 	reftime_init(&p->child.time, hv.tsc_hz, rdtsc());
+	child_grant(p);
 }
 
 void child_partition_destroy(struct partition *p)
@@ -237,7 +238,7 @@ bool child_signal_event(struct vp *vp, unsigned int sint, unsigned int flag)
 {
 	struct hv_event_flags_page *page = msr_page(vp, vp->child.synic.siefp);
 
-	if (!page || !(vp->child.synic.control & 1))
+	if (!page || !synic_open(&vp->child.synic, sint))
 		return false;
 	if (!synic_set_flag(page, sint, flag))
 		return false;
@@ -249,7 +250,7 @@ uint64_t child_post_message(struct vp *vp, unsigned int sint, const struct hv_me
 {
 	struct hv_message_page *page = msr_page(vp, vp->child.synic.simp);
 
-	if (!page || !(vp->child.synic.control & 1))
+	if (!page || !synic_open(&vp->child.synic, sint))
 		return HV_STATUS_INVALID_VP_STATE;
 	if (!synic_put_message(&vp->child.synic, page, sint, m))
 		return HV_STATUS_INSUFFICIENT_BUFFERS;
@@ -264,8 +265,8 @@ static void send_timer_message(struct vp *vp, unsigned int index, uint64_t now)
 	struct hv_message m = { .header = { .message_type = HVMSG_TIMER_EXPIRED, .payload_size = sizeof payload } };
 
 	memcpy(m.u.bytes, &payload, sizeof payload);
-	/* A slot that is taken is tried again after the child's EOM. */
-	t->message_pending = child_post_message(vp, stimer_sint(t), &m) == HV_STATUS_INSUFFICIENT_BUFFERS;
+	/* Tried again after the child's EOM, and when it opens the SINT. */
+	t->message_pending = child_post_message(vp, stimer_sint(t), &m) != HV_STATUS_SUCCESS;
 }
 
 void child_expire_timers(struct vp *vp, uint64_t now_tsc)

@@ -24,9 +24,21 @@ enum vp_run_result;
 
 #define CPUID_OVERRIDES_MAX 64u
 
+/**
+ * What the partition may use: leaves 40000003h and 40000004h as it sees them, of what there is. Access is denied to all else,
+ * so that an answer never contradicts CPUID.
+ */
+struct child_grants {
+	uint64_t privileges;         /* HV_ACCESS_* and other bits of EBX:EAX */
+	uint32_t features;           /* EDX */
+	uint32_t hints;              /* leaf 40000004h EAX */
+	uint32_t spin_retries;       /* EBX: before a spin is notified; ~0 = never */
+};
+
 /** Per partition. */
 struct child_partition {
 	struct reftime time;
+	struct child_grants grants;
 	uint64_t guest_os_id, hypercall, reference_tsc;
 	uint64_t crash[5];
 	uint64_t tsc_invariant_control;
@@ -74,18 +86,20 @@ void child_interrupt_vp(struct vp *sender, struct vp *target, uint8_t vector);
 /* SynIC, from any CPU. */
 /** Sets an event flag; true when it was clear before. */
 bool child_signal_event(struct vp *vp, unsigned int sint, unsigned int flag);
-/** HV_STATUS_SUCCESS, or _INSUFFICIENT_BUFFERS (slot taken), _INVALID_PARAMETER... see abi/hypercall.h. */
+/** HV_STATUS_SUCCESS, _INSUFFICIENT_BUFFERS (slot taken), or _INVALID_VP_STATE (no SIMP page, SynIC off, SINT masked). */
 uint64_t child_post_message(struct vp *vp, unsigned int sint, const struct hv_message *m);
 
 /* Timers. */
 void child_expire_timers(struct vp *vp, uint64_t now_tsc);
 uint64_t child_next_deadline(const struct vp *vp);
-/** After EOM: timer messages that found their slot taken. */
+/** After EOM and a change of the SynIC: timer messages that found their slot taken or their SINT masked. */
 void child_retry_timer_messages(struct vp *vp);
 
 /* Exits. False: #GP. */
 bool child_rdmsr(struct vp *vp, uint32_t msr, uint64_t *value);
 bool child_wrmsr(struct cpu *cpu, struct vp *vp, uint32_t msr, uint64_t value, enum vp_run_result *result);
+/** Reads the partition's grants from its CPUID; whenever that changes. */
+void child_grant(struct partition *p);
 void child_cpuid(struct vp *vp, uint32_t leaf, uint32_t subleaf, struct cpuid_result *r);
 enum vp_run_result child_hypercall(struct vp *vp);
 

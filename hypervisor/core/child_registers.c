@@ -77,6 +77,7 @@ uint64_t hvcall_register_intercept_result(struct hypercall *call)
 			c->cpuid = pa_to_va(page);
 		c->cpuid[c->cpuid_count] = *in;
 		__atomic_store_n(&c->cpuid_count, c->cpuid_count + 1, __ATOMIC_RELEASE);
+		child_grant(p);
 	}
 	unlock(&hv.lock);
 	return status;

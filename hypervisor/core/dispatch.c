@@ -88,6 +88,10 @@ static uint32_t run(struct cpu *cpu, struct vp *vp, struct bh_output_dispatch_vp
 	enum vp_run_result result = VP_RUN_CONTINUE;
 
 	while (result == VP_RUN_CONTINUE) {
+		vp_flush_take(vp);
+		/* The root looks after its other work between two looks at those that are still on their way out. */
+		if (vp->flush_wait && !vp_flush_complete(vp))
+			return HV_VP_DISPATCH_STATE_READY;
 		child_expire_timers(vp, rdtsc());
 		if (!prepare(vp))
 			return HV_VP_DISPATCH_STATE_BLOCKED;

@@ -1,27 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A child's hypercalls (TLFS chapter 3): a table, deny by default. Input is copied once from the child's memory; a child may
- * interrupt VPs of its own, post messages and signal events on connections that the root opened for it, and nothing else.
+ * A child's hypercalls (TLFS chapter 3): a table, deny by default. Input is copied once from the child's memory or registers; a child
+ * may interrupt VPs of its own, have them flush, post messages and signal events on connections that the root opened for it, and nothing
+ * else. Calls on sets of VPs are in hypercall_vps.c.
  */
-#include "abi/hypercall.h"
+#include "core/hypercall_child.h"
 
 #include "abi/status.h"
+#include "arch/x86/cpu.h"
 #include "arch/x86/guest_walk.h"
 #include "core/child.h"
 #include "core/hypervisor.h"
 #include "core/partition.h"
 #include "core/string.h"
 #include "core/vp.h"
-
-#define HYPERCALL_INPUT_MAX 512u
-
-struct child_call {
-	struct vp *vp;
-	uint64_t control;
-	uint32_t variable;               /* variable header, in units of 8 bytes */
-	enum vp_run_result result;
-	uint8_t  input[HYPERCALL_INPUT_MAX];
-};
 
 static uint64_t reg(const struct vp *vp, unsigned int index)
 {
@@ -42,6 +34,9 @@ static uint64_t post_message(struct child_call *call)
 	struct hv_x64_intercept_message_header header;
 	struct bh_posted_message *out;
 
+	/* No connection has id 0. */
+	if (!in->connection_id)
+		return HV_STATUS_INVALID_HYPERCALL_INPUT;
 	if (in->reserved || in->payload_size > sizeof in->payload || in->message_type & 1u << 31 || !in->message_type)
 		return HV_STATUS_INVALID_PARAMETER;
 	if (partition_connection(vp->partition, in->connection_id) != BH_CONNECTION_MESSAGE)
@@ -66,6 +61,8 @@ static uint64_t signal_event(struct child_call *call)
 	const struct hv_input_signal_event *in = (const void *)call->input;
 	struct bh_output_dispatch_vp *out = call->vp->output;
 
+	if (!in->connection_id)
+		return HV_STATUS_INVALID_HYPERCALL_INPUT;
 	if (in->reserved || in->flag_number >= HV_EVENT_FLAGS_COUNT)
 		return HV_STATUS_INVALID_PARAMETER;
 	if (partition_connection(call->vp->partition, in->connection_id) != BH_CONNECTION_EVENT)
@@ -78,103 +75,112 @@ static uint64_t signal_event(struct child_call *call)
 	return HV_STATUS_SUCCESS;
 }
 
-static uint64_t interrupt_mask(struct vp *vp, uint64_t mask, uint32_t vector)
-{
-	struct vp *target;
+static const struct child_row {
+	uint16_t code, size;
+	bool     variable;       /* a variable header may follow */
+	bool     reps;           /* and 8 bytes a rep */
+	bool     spin;           /* granted with a number of spin retries */
+	uint64_t privilege;      /* bits of leaf 40000003h EBX:EAX that grant it */
+	uint32_t hints;          /* and of leaf 40000004h EAX */
+	uint64_t (*handler)(struct child_call *call); /* NULL: a call that exists, but is granted to nobody */
+} child_calls[] = {
+	{ .code = HVCALL_FLUSH_VA_SPACE, .size = sizeof(struct hv_input_flush_va), .hints = HV_HINT_REMOTE_TLB_FLUSH,
+	  .handler = child_flush_call },
+	{ .code = HVCALL_FLUSH_VA_LIST, .size = sizeof(struct hv_input_flush_va), .reps = true, .hints = HV_HINT_REMOTE_TLB_FLUSH,
+	  .handler = child_flush_call },
+	{ .code = HVCALL_NOTIFY_LONG_SPIN_WAIT, .size = 8, .spin = true, .handler = notify_long_spin_wait },
+	{ .code = HVCALL_SEND_IPI, .size = sizeof(struct hv_input_send_ipi), .hints = HV_HINT_CLUSTER_IPI, .handler = child_send_ipi_call },
+	{ .code = HVCALL_FLUSH_VA_SPACE_EX, .size = sizeof(struct hv_input_flush_va_ex), .variable = true,
+	  .hints = HV_HINT_REMOTE_TLB_FLUSH | HV_HINT_EX_PROCESSOR_MASKS, .handler = child_flush_ex_call },
+	{ .code = HVCALL_FLUSH_VA_LIST_EX, .size = sizeof(struct hv_input_flush_va_ex), .variable = true, .reps = true,
+	  .hints = HV_HINT_REMOTE_TLB_FLUSH | HV_HINT_EX_PROCESSOR_MASKS, .handler = child_flush_ex_call },
+	{ .code = HVCALL_SEND_IPI_EX, .size = sizeof(struct hv_input_send_ipi_ex), .variable = true,
+	  .hints = HV_HINT_CLUSTER_IPI | HV_HINT_EX_PROCESSOR_MASKS, .handler = child_send_ipi_ex_call },
+	{ .code = HVCALL_POST_MESSAGE, .size = sizeof(struct hv_input_post_message), .privilege = HV_POST_MESSAGES,
+	  .handler = post_message },
+	{ .code = HVCALL_SIGNAL_EVENT, .size = sizeof(struct hv_input_signal_event), .privilege = HV_SIGNAL_EVENTS,
+	  .handler = signal_event },
+	{ .code = HVCALL_EXT_QUERY_CAPABILITIES },
+};
 
-	if (vector < 16 || vector > 255)
-		return HV_STATUS_INVALID_PARAMETER;
-	for (; mask; mask &= mask - 1) {
-		target = __atomic_load_n(&vp->partition->vp[__builtin_ctzll(mask)], __ATOMIC_ACQUIRE);
-		if (target)
-			child_interrupt_vp(vp, target, vector);
+static bool granted(const struct child_grants *g, const struct child_row *row)
+{
+	return row->handler && (g->privileges & row->privilege) == row->privilege && (g->hints & row->hints) == row->hints &&
+	       (!row->spin || g->spin_retries != ~0u);
+}
+
+/* Reps that follow are only measured: no call here reads them. */
+static uint64_t copy_fast(struct child_call *call, uint32_t size, uint32_t reps_size)
+{
+	uint64_t words[2] = { reg(call->vp, 2), reg(call->vp, 8) };
+
+	if (size + reps_size > HV_FAST_INPUT_BYTES + HV_XMM_INPUT_BYTES)
+		return HV_STATUS_INVALID_HYPERCALL_INPUT;
+	if (size + reps_size > HV_FAST_INPUT_BYTES) {
+		if (!(call->vp->partition->child.grants.features & HV_FEATURE_XMM_INPUT)) {
+			call->result = VP_RUN_UNDEFINED;
+			return HV_STATUS_INVALID_HYPERCALL_INPUT;
+		}
+		read_xmm(call->input + HV_FAST_INPUT_BYTES);
 	}
+	memcpy(call->input, words, sizeof words);
 	return HV_STATUS_SUCCESS;
 }
 
-static uint64_t send_ipi(struct child_call *call)
+static uint64_t copy_memory(struct child_call *call, uint32_t size, uint32_t reps_size)
 {
-	const struct hv_input_send_ipi *in = (const void *)call->input;
+	uint64_t gpa = reg(call->vp, 2);
 
-	if (in->reserved)
-		return HV_STATUS_INVALID_PARAMETER;
-	return interrupt_mask(call->vp, in->cpu_mask, in->vector);
-}
-
-/* VPs are all in the first bank of 64. */
-static uint64_t send_ipi_ex(struct child_call *call)
-{
-	const struct hv_input_send_ipi_ex *in = (const void *)call->input;
-	uint64_t mask = 0;
-
-	if (in->reserved || in->vp_set.format > HV_VPSET_ALL)
-		return HV_STATUS_INVALID_PARAMETER;
-	if (in->vp_set.format == HV_VPSET_ALL) {
-		mask = ~0ull;
-	} else {
-		if ((uint32_t)__builtin_popcountll(in->vp_set.valid_bank_mask) != call->variable)
-			return HV_STATUS_INVALID_HYPERCALL_INPUT;
-		if (in->vp_set.valid_bank_mask & 1)
-			mask = in->vp_set.banks[0];
-	}
-	return interrupt_mask(call->vp, mask, in->vector);
-}
-
-static const struct {
-	uint16_t code, size;
-	bool     variable;       /* a variable header may follow */
-	uint64_t (*handler)(struct child_call *call);
-} child_calls[] = {
-	{ HVCALL_NOTIFY_LONG_SPIN_WAIT, 8, false, notify_long_spin_wait },
-	{ HVCALL_SEND_IPI, sizeof(struct hv_input_send_ipi), false, send_ipi },
-	{ HVCALL_SEND_IPI_EX, sizeof(struct hv_input_send_ipi_ex), true, send_ipi_ex },
-	{ HVCALL_POST_MESSAGE, sizeof(struct hv_input_post_message), false, post_message },
-	{ HVCALL_SIGNAL_EVENT, sizeof(struct hv_input_signal_event), false, signal_event },
-};
-
-static uint64_t copy_input(struct child_call *call, uint32_t size)
-{
-	struct vp *vp = call->vp;
-	uint64_t rdx = reg(vp, 2), r8 = reg(vp, 8);
-
-	if (call->control & HV_HYPERCALL_FAST) {
-		if (size > 16)
-			return HV_STATUS_INVALID_HYPERCALL_INPUT;
-		memcpy(call->input, &rdx, 8);
-		memcpy(call->input + 8, &r8, 8);
-		return HV_STATUS_SUCCESS;
-	}
-	if (rdx & 7 || (rdx & (HV_PAGE_SIZE - 1)) + size > HV_PAGE_SIZE)
+	if (gpa & 7 || (gpa & (HV_PAGE_SIZE - 1)) + size + reps_size > HV_PAGE_SIZE)
 		return HV_STATUS_INVALID_ALIGNMENT;
-	return guest_read_physical(vp, rdx, call->input, size) ? HV_STATUS_SUCCESS : HV_STATUS_INVALID_PARAMETER;
+	return guest_read_physical(call->vp, gpa, call->input, size) ? HV_STATUS_SUCCESS : HV_STATUS_INVALID_PARAMETER;
 }
 
+static const struct child_row *find(uint16_t code)
+{
+	for (unsigned int i = 0; i < sizeof child_calls / sizeof child_calls[0]; i++)
+		if (child_calls[i].code == code)
+			return &child_calls[i];
+	return NULL;
+}
+
+/* Status, and of a rep call the reps that are done: all or none. */
 static uint64_t carry_out(struct child_call *call)
 {
+	const uint64_t reps_mask = HV_HYPERCALL_REP_MASK << HV_HYPERCALL_REP_COUNT_SHIFT | HV_HYPERCALL_REP_MASK << HV_HYPERCALL_REP_START_SHIFT;
 	uint64_t control = call->control, status;
+	uint32_t reps = control >> HV_HYPERCALL_REP_COUNT_SHIFT & HV_HYPERCALL_REP_MASK;
+	uint32_t start = control >> HV_HYPERCALL_REP_START_SHIFT & HV_HYPERCALL_REP_MASK;
+	const struct child_row *row = find(control & HV_HYPERCALL_CODE_MASK);
+	uint32_t size;
 
-	for (unsigned int i = 0; i < sizeof child_calls / sizeof child_calls[0]; i++) {
-		uint32_t size = child_calls[i].size;
-
-		if (child_calls[i].code != (control & HV_HYPERCALL_CODE_MASK))
-			continue;
-		call->variable = (control & HV_HYPERCALL_VARHEAD_MASK) >> HV_HYPERCALL_VARHEAD_SHIFT;
-		/* None of these is a rep call; bits 30:27, 31, 47:44 and 63:60 are reserved. */
-		if (control & ~(HV_HYPERCALL_CODE_MASK | HV_HYPERCALL_FAST | HV_HYPERCALL_VARHEAD_MASK) ||
-		    (call->variable && !child_calls[i].variable) || size + call->variable * 8 > HYPERCALL_INPUT_MAX)
-			return HV_STATUS_INVALID_HYPERCALL_INPUT;
-		status = copy_input(call, size + call->variable * 8);
-		return status == HV_STATUS_SUCCESS ? child_calls[i].handler(call) : status;
-	}
-	return HV_STATUS_INVALID_HYPERCALL_CODE;
+	if (!row)
+		return HV_STATUS_INVALID_HYPERCALL_CODE;
+	if (!granted(&call->vp->partition->child.grants, row))
+		return HV_STATUS_ACCESS_DENIED;
+	call->variable = (control & HV_HYPERCALL_VARHEAD_MASK) >> HV_HYPERCALL_VARHEAD_SHIFT;
+	size = row->size + call->variable * 8;
+	/* Bits 30:27, 31, 47:44 and 63:60 are reserved. */
+	if (control & ~(HV_HYPERCALL_CODE_MASK | HV_HYPERCALL_FAST | HV_HYPERCALL_VARHEAD_MASK | (row->reps ? reps_mask : 0)) ||
+	    (call->variable && !row->variable) || size > sizeof call->input || (row->reps && start >= reps))
+		return HV_STATUS_INVALID_HYPERCALL_INPUT;
+	status = control & HV_HYPERCALL_FAST ? copy_fast(call, size, reps * 8) : copy_memory(call, size, reps * 8);
+	if (status == HV_STATUS_SUCCESS)
+		status = row->handler(call);
+	return status == HV_STATUS_SUCCESS ? status | (uint64_t)reps << HV_HYPERCALL_REP_COUNT_SHIFT : status;
 }
 
 enum vp_run_result child_hypercall(struct vp *vp)
 {
-	struct child_call call = { .vp = vp, .control = reg(vp, 1), .result = VP_RUN_CONTINUE };
+	struct child_call call; /* not cleared: of the input only what was copied is read */
 	union hv_register_value rax;
 
+	call.vp = vp;
+	call.control = reg(vp, 1);
+	call.result = VP_RUN_CONTINUE;
 	rax.reg64 = carry_out(&call);
+	if (call.result == VP_RUN_UNDEFINED)
+		return call.result;
 	vp_vendor_set_register(vp, HV_X64_REGISTER_RAX, &rax);
 	if (call.result == VP_RUN_INTERCEPT && vp->register_page)
 		vp_vendor_fill_register_page(vp, vp->register_page);

@@ -27,6 +27,7 @@ struct partition {
 	struct pool pool;
 	uint64_t npt;                /* PA of the root table, 0 before initialisation */
 	uint64_t npt_generation;     /* bumped when a mapping goes; a VP that has seen less flushes at its next entry */
+	uint64_t flush_ticket;       /* of the last TLB flush that a VP asked for; atomic */
 	uint64_t mapped_bytes;
 	uint32_t *connections;       /* NULL until the first */
 	uint32_t vp_count;

@@ -31,6 +31,11 @@ uint64_t reftime_from_tsc(const struct reftime *r, uint64_t tsc)
 	return multiply_high(tsc, r->scale) - multiply_high(r->base, r->scale);
 }
 
+uint64_t reftime_length(const struct reftime *r, uint64_t ticks)
+{
+	return multiply_high(ticks, r->scale);
+}
+
 uint64_t reftime_to_tsc(const struct reftime *r, uint64_t time)
 {
 	uint64_t target = time + multiply_high(r->base, r->scale);

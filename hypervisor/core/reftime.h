@@ -16,6 +16,8 @@ struct reftime {
 /** tsc_hz above 10 MHz. */
 void reftime_init(struct reftime *r, uint64_t tsc_hz, uint64_t now_tsc);
 uint64_t reftime_from_tsc(const struct reftime *r, uint64_t tsc);
+/** A length of time in TSC ticks, in 100 ns. */
+uint64_t reftime_length(const struct reftime *r, uint64_t ticks);
 /** The first TSC value at which reference time has reached `time`; ~0 when that is too far to say. */
 uint64_t reftime_to_tsc(const struct reftime *r, uint64_t time);
 /** Fills a child's reference TSC page: the same time from the child's own TSC, without an exit. */

@@ -60,6 +60,11 @@ bool synic_write(struct synic *s, uint32_t msr, uint64_t value)
 	return false;
 }
 
+bool synic_open(const struct synic *s, unsigned int sint)
+{
+	return s->control & 1 && (s->sint[sint] & (HV_SINT_MASKED | HV_SINT_POLLING)) != HV_SINT_MASKED;
+}
+
 bool synic_vector(const struct synic *s, unsigned int sint, uint8_t *vector)
 {
 	uint64_t v = s->sint[sint];

@@ -23,6 +23,8 @@ void synic_reset(struct synic *s);
 bool synic_read(const struct synic *s, uint32_t msr, uint64_t *value);
 bool synic_write(struct synic *s, uint32_t msr, uint64_t value);
 
+/** Whether messages and event flags go to that SINT: the SynIC is on, and the SINT is not masked, or polled. */
+bool synic_open(const struct synic *s, unsigned int sint);
 /** Whether that SINT is to raise an interrupt, and its vector. */
 bool synic_vector(const struct synic *s, unsigned int sint, uint8_t *vector);
 /** Whether a SINT of that vector has AutoEOI. */

@@ -71,7 +71,8 @@ uint64_t vp_take(struct cpu *cpu, uint64_t partition_id, uint32_t index, struct 
 	lock(&hv.lock);
 	status = find_vp(partition_id, index, ret);
 	if (status == HV_STATUS_SUCCESS)
-		(*ret)->owner = cpu->index + 1;
+		/* Before anything of the VP is read: see flush.c. */
+		__atomic_store_n(&(*ret)->owner, cpu->index + 1, __ATOMIC_SEQ_CST);
 	unlock(&hv.lock);
 	return status;
 }

@@ -38,7 +38,10 @@ struct vp {
 	uint32_t asid_cpu;           /* CPU index whose ASID it is */
 	uint64_t asid_generation;
 	uint64_t npt_generation;     /* of the partition, when the last flush was */
-	uint32_t flush;              /* another VP asked for a flush; atomic */
+	uint64_t flush_request;      /* ticket of the last flush that it has to make; atomic, other CPUs raise it */
+	uint64_t flush_done;         /* and of the last that it has made */
+	uint64_t flush_ticket;       /* of the flush that it asked for last */
+	uint64_t flush_wait;         /* VPs that may still run on what that one took away: it does not go on before they left */
 
 	/* activity */
 	bool     halted;
@@ -73,6 +76,7 @@ enum vp_run_result {
 	VP_RUN_CONTINUE,   /* handled: run on */
 	VP_RUN_PREEMPTED,  /* a physical interrupt or NMI waits for the root */
 	VP_RUN_HALTED,     /* HLT */
+	VP_RUN_UNDEFINED,  /* a hypercall that raises #UD */
 	VP_RUN_INTERCEPT,  /* a message was written; the VP waits for the root */
 };
 
@@ -89,6 +93,12 @@ uint64_t vp_take(struct cpu *cpu, uint64_t partition_id, uint32_t index, struct 
 void vp_release(struct vp *vp);
 /** Gives the VP's pages back to its partition's pool. With hv.lock; not while it is owned. */
 void vp_destroy(struct vp *vp);
+/** Each VP of the mask drops its translations before it enters its guest again; those that run now are in wake_mask. Caller: a run of vp. */
+void vp_flush_request(struct vp *vp, uint64_t mask);
+/** Makes the flush that others asked for; before every entry. */
+void vp_flush_take(struct vp *vp);
+/** Whether every VP of the last request has left its guest since. */
+bool vp_flush_complete(struct vp *vp);
 /** Asks for NMI, INIT or SIPI (VP_PENDING_*); any CPU. */
 void vp_post_pending(struct vp *vp, uint32_t what, uint8_t sipi_vector);
 /** Ends the current run with a message to the root: header and type are filled in; payload is the intercept message. */

@@ -94,9 +94,9 @@ static void connections(void)
 
 static void interrupts(void)
 {
-	expect("vector 0", HVCALL_SEND_IPI | FAST, 0, 1, HV_STATUS_INVALID_PARAMETER);
-	expect("vector 15", HVCALL_SEND_IPI | FAST, 15, 1, HV_STATUS_INVALID_PARAMETER);
-	expect("vector 256", HVCALL_SEND_IPI | FAST, 256, 1, HV_STATUS_INVALID_PARAMETER);
+	expect("vector 0", HVCALL_SEND_IPI | FAST, 0, 1, HV_STATUS_INVALID_HYPERCALL_INPUT);
+	expect("vector 15", HVCALL_SEND_IPI | FAST, 15, 1, HV_STATUS_INVALID_HYPERCALL_INPUT);
+	expect("vector 256", HVCALL_SEND_IPI | FAST, 256, 1, HV_STATUS_INVALID_HYPERCALL_INPUT);
 	expect("a VTL", HVCALL_SEND_IPI | FAST, 0x40 | 1ull << 32, 1, HV_STATUS_INVALID_PARAMETER);
 	expect("VPs that are not there", HVCALL_SEND_IPI | FAST, 0x40, 1ull << 63, HV_STATUS_SUCCESS);
 }

@@ -77,14 +77,21 @@ static void xsave(uint32_t subleaf, struct cpuid_result *r)
 	}
 }
 
+/* Leaf 40000003h EBX:EAX. A VMM can take away by its own result for the leaf, and give what is in PRIVILEGES_ON_REQUEST. */
+#define PRIVILEGES (HV_ACCESS_VP_RUNTIME | HV_ACCESS_REFERENCE_COUNTER | HV_ACCESS_SYNIC | HV_ACCESS_STIMERS | HV_ACCESS_APIC_MSRS | \
+		    HV_ACCESS_HYPERCALL_MSRS | HV_ACCESS_VP_INDEX | HV_ACCESS_RESET | HV_ACCESS_REFERENCE_TSC | \
+		    HV_ACCESS_FREQUENCY_MSRS | HV_POST_MESSAGES | HV_SIGNAL_EVENTS)
+/* With it Linux trusts the TSC itself and rates the reference TSC page below it: not for a child that may go to another machine. */
+#define PRIVILEGES_ON_REQUEST HV_ACCESS_TSC_INVARIANT
+#define FEATURES (HV_FEATURE_XMM_INPUT | HV_FEATURE_FREQUENCY_REGS | HV_FEATURE_CRASH_MSRS | HV_FEATURE_STIMER_DIRECT)
+#define HINTS (HV_HINT_REMOTE_TLB_FLUSH | HV_HINT_APIC_MSRS | HV_HINT_RELAXED_TIMING | HV_HINT_DEPRECATE_AUTOEOI | HV_HINT_CLUSTER_IPI | \
+	       HV_HINT_EX_PROCESSOR_MASKS)
+#define SPIN_RETRIES 0xfffu
+#define NEVER_NOTIFY (~0u)
+#define INVARIANT_TSC BIT(8)
+
 static void synthetic(uint32_t leaf, struct cpuid_result *r)
 {
-	const uint64_t privileges = HV_ACCESS_REFERENCE_COUNTER | HV_ACCESS_SYNIC | HV_ACCESS_STIMERS | HV_ACCESS_APIC_MSRS |
-				    HV_ACCESS_HYPERCALL_MSRS | HV_ACCESS_VP_INDEX | HV_ACCESS_RESET |
-				    HV_ACCESS_REFERENCE_TSC | HV_ACCESS_FREQUENCY_MSRS | HV_ACCESS_TSC_INVARIANT |
-				    HV_POST_MESSAGES | HV_SIGNAL_EVENTS;
-	const uint32_t no_spin_retries = ~0u;
-
 	*r = (struct cpuid_result){ 0 };
 	switch (leaf) {
 	case HV_CPUID_VENDOR:
@@ -97,14 +104,13 @@ static void synthetic(uint32_t leaf, struct cpuid_result *r)
 		r->ebx = BULKHEAD_VERSION_MAJOR << 16 | BULKHEAD_VERSION_MINOR;
 		break;
 	case HV_CPUID_FEATURES:
-		r->eax = (uint32_t)privileges;
-		r->ebx = privileges >> 32;
-		r->edx = HV_FEATURE_FREQUENCY_REGS | HV_FEATURE_CRASH_MSRS | HV_FEATURE_STIMER_DIRECT;
+		r->eax = (uint32_t)PRIVILEGES;
+		r->ebx = PRIVILEGES >> 32;
+		r->edx = FEATURES;
 		break;
 	case HV_CPUID_ENLIGHTENMENTS:
-		r->eax = HV_HINT_APIC_MSRS | HV_HINT_RELAXED_TIMING | HV_HINT_DEPRECATE_AUTOEOI | HV_HINT_CLUSTER_IPI |
-			 HV_HINT_EX_PROCESSOR_MASKS;
-		r->ebx = no_spin_retries;
+		r->eax = HINTS;
+		r->ebx = SPIN_RETRIES;
 		break;
 	case HV_CPUID_LIMITS:
 		r->eax = HV_MAX_VPS;
@@ -154,7 +160,9 @@ static void architectural(const struct vp *vp, uint32_t leaf, uint32_t subleaf, 
 	case 0x80000002u ... 0x80000006u:
 		break;
 	case 0x80000007u:
-		*r = (struct cpuid_result){ .edx = r->edx & BIT(8) };
+		/* Shown to who has asked for it by HV_X64_MSR_TSC_INVARIANT_CONTROL, as Hyper-V does. */
+		*r = (struct cpuid_result){ .edx = vp->partition->child.tsc_invariant_control & HV_TSC_INVARIANT_EXPOSED ?
+					    r->edx & INVARIANT_TSC : 0 };
 		break;
 	case 0x80000008u:
 		*r = (struct cpuid_result){ CHILD_PHYSICAL_BITS | (r->eax & 0xff00), r->ebx & EXT8_EBX,
@@ -166,9 +174,8 @@ static void architectural(const struct vp *vp, uint32_t leaf, uint32_t subleaf, 
 }
 
 /* What the VMM registered for this leaf (REGISTER_INTERCEPT_RESULT) replaces the masked bits. */
-static void override(const struct vp *vp, uint32_t leaf, uint32_t subleaf, struct cpuid_result *r)
+static void override(const struct child_partition *c, uint32_t leaf, uint32_t subleaf, struct cpuid_result *r)
 {
-	const struct child_partition *c = &vp->partition->child;
 	uint32_t *word[4] = { &r->eax, &r->ebx, &r->ecx, &r->edx };
 
 	for (uint32_t i = 0; i < c->cpuid_count; i++) {
@@ -189,5 +196,20 @@ void child_cpuid(struct vp *vp, uint32_t leaf, uint32_t subleaf, struct cpuid_re
 		*r = cpuid(leaf, subleaf);
 		architectural(vp, leaf, subleaf, r);
 	}
-	override(vp, leaf, subleaf, r);
+	override(&vp->partition->child, leaf, subleaf, r);
+}
+
+void child_grant(struct partition *p)
+{
+	struct child_grants *g = &p->child.grants;
+	struct cpuid_result r;
+
+	synthetic(HV_CPUID_FEATURES, &r);
+	override(&p->child, HV_CPUID_FEATURES, 0, &r);
+	g->privileges = ((uint64_t)r.ebx << 32 | r.eax) & (PRIVILEGES | PRIVILEGES_ON_REQUEST);
+	g->features = r.edx & FEATURES;
+	synthetic(HV_CPUID_ENLIGHTENMENTS, &r);
+	override(&p->child, HV_CPUID_ENLIGHTENMENTS, 0, &r);
+	g->hints = r.eax & HINTS;
+	g->spin_retries = r.ebx ? r.ebx : NEVER_NOTIFY;
 }

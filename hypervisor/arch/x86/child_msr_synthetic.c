@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Synthetic MSRs; see child_msr_synthetic.h. Each answers exactly when child_cpuid.c says that it is there. */
+/* Synthetic MSRs; see child_msr_synthetic.h. Each answers exactly when CPUID, as the partition sees it, says that it is there. */
 #include "arch/x86/child_msr_synthetic.h"
 
 #include "abi/message.h"
@@ -13,6 +13,35 @@
 #define ENABLE 1ull
 #define HYPERCALL_LOCKED 2ull
 
+/* The bit of leaf 40000003h that grants each. What no row names is not there. */
+static const struct {
+	uint32_t first, last;
+	uint64_t privilege;          /* EBX:EAX */
+	uint32_t feature;            /* EDX */
+} access[] = {
+	{ HV_X64_MSR_GUEST_OS_ID, HV_X64_MSR_HYPERCALL, HV_ACCESS_HYPERCALL_MSRS, 0 },
+	{ HV_X64_MSR_VP_INDEX, HV_X64_MSR_VP_INDEX, HV_ACCESS_VP_INDEX, 0 },
+	{ HV_X64_MSR_RESET, HV_X64_MSR_RESET, HV_ACCESS_RESET, 0 },
+	{ HV_X64_MSR_VP_RUNTIME, HV_X64_MSR_VP_RUNTIME, HV_ACCESS_VP_RUNTIME, 0 },
+	{ HV_X64_MSR_TIME_REF_COUNT, HV_X64_MSR_TIME_REF_COUNT, HV_ACCESS_REFERENCE_COUNTER, 0 },
+	{ HV_X64_MSR_REFERENCE_TSC, HV_X64_MSR_REFERENCE_TSC, HV_ACCESS_REFERENCE_TSC, 0 },
+	{ HV_X64_MSR_TSC_FREQUENCY, HV_X64_MSR_APIC_FREQUENCY, HV_ACCESS_FREQUENCY_MSRS, 0 },
+	{ HV_X64_MSR_EOI, HV_X64_MSR_VP_ASSIST_PAGE, HV_ACCESS_APIC_MSRS, 0 },
+	{ HV_X64_MSR_SCONTROL, HV_X64_MSR_SINT15, HV_ACCESS_SYNIC, 0 },
+	{ HV_X64_MSR_STIMER0_CONFIG, HV_X64_MSR_STIMER3_COUNT, HV_ACCESS_STIMERS, 0 },
+	{ HV_X64_MSR_CRASH_P0, HV_X64_MSR_CRASH_CTL, 0, HV_FEATURE_CRASH_MSRS },
+	{ HV_X64_MSR_TSC_INVARIANT_CONTROL, HV_X64_MSR_TSC_INVARIANT_CONTROL, HV_ACCESS_TSC_INVARIANT, 0 },
+};
+
+static bool granted(const struct child_partition *c, uint32_t msr)
+{
+	for (unsigned int i = 0; i < sizeof access / sizeof access[0]; i++)
+		if (msr >= access[i].first && msr <= access[i].last)
+			return (c->grants.privileges & access[i].privilege) == access[i].privilege &&
+			       (c->grants.features & access[i].feature) == access[i].feature;
+	return false;
+}
+
 uint64_t hv_partition_id(const struct vp *vp)
 {
 	return vp->partition->id;
@@ -23,6 +52,8 @@ bool synthetic_rdmsr(struct vp *vp, uint32_t msr, uint64_t *value)
 	struct child_partition *c = &vp->partition->child;
 	struct stimer *t = &vp->child.stimer[(msr - HV_X64_MSR_STIMER0_CONFIG) / 2 % HV_SYNIC_STIMER_COUNT];
 
+	if (!granted(c, msr))
+		return false;
 	switch (msr) {
 	case HV_X64_MSR_GUEST_OS_ID:
 		*value = c->guest_os_id;
@@ -35,6 +66,9 @@ bool synthetic_rdmsr(struct vp *vp, uint32_t msr, uint64_t *value)
 		return true;
 	case HV_X64_MSR_RESET:
 		*value = 0;
+		return true;
+	case HV_X64_MSR_VP_RUNTIME:
+		*value = reftime_length(&c->time, vp->stats.guest_tsc + vp->stats.hypervisor_tsc);
 		return true;
 	case HV_X64_MSR_TIME_REF_COUNT:
 		*value = child_reference_time(vp->partition);
@@ -114,13 +148,13 @@ static bool write_reference_tsc(struct vp *vp, uint64_t value)
  * SIMP and SIEFP begin empty wherever the child puts them: stale words would be a slot that is taken for ever, or flags that
  * nobody signalled. Not when the root restores the register: the page is then the child's own from before.
  */
-static bool write_synic_page(struct vp *vp, uint32_t msr, uint64_t value)
+static bool write_synic(struct vp *vp, uint32_t msr, uint64_t value)
 {
 	uint64_t old;
 	void *page;
 
 	synic_read(&vp->child.synic, msr, &old);
-	if (vp->output && value & ENABLE && (value ^ old) & (~0xfffull | ENABLE)) {
+	if ((msr == HV_X64_MSR_SIMP || msr == HV_X64_MSR_SIEFP) && vp->output && value & ENABLE && (value ^ old) & (~0xfffull | ENABLE)) {
 		page = partition_page(vp->partition, value & ~0xfffull);
 		if (page)
 			memset(page, 0, PAGE_SIZE);
@@ -200,6 +234,8 @@ bool synthetic_wrmsr(struct vp *vp, uint32_t msr, uint64_t value, enum vp_run_re
 	struct child_partition *c = &vp->partition->child;
 	struct stimer *t = &vp->child.stimer[(msr - HV_X64_MSR_STIMER0_CONFIG) / 2 % HV_SYNIC_STIMER_COUNT];
 
+	if (!granted(c, msr))
+		return false;
 	switch (msr) {
 	case HV_X64_MSR_GUEST_OS_ID:
 		c->guest_os_id = value;
@@ -229,11 +265,16 @@ bool synthetic_wrmsr(struct vp *vp, uint32_t msr, uint64_t value, enum vp_run_re
 		return false;
 	case HV_X64_MSR_SIEFP:
 	case HV_X64_MSR_SIMP:
-		return write_synic_page(vp, msr, value);
 	case HV_X64_MSR_SCONTROL:
 	case HV_X64_MSR_SINT0 ... HV_X64_MSR_SINT15:
-		return synic_write(&vp->child.synic, msr, value);
+		if (!write_synic(vp, msr, value))
+			return false;
+		/* A message that found the SynIC off, or its SINT masked, may go now. */
+		child_retry_timer_messages(vp);
+		return true;
 	case HV_X64_MSR_STIMER0_CONFIG ... HV_X64_MSR_STIMER3_COUNT:
+		if (!(msr & 1) && value & HV_STIMER_DIRECT && !(c->grants.features & HV_FEATURE_STIMER_DIRECT))
+			return false;
 		if (!(msr & 1))
 			return stimer_write_config(t, value, child_reference_time(vp->partition));
 		stimer_write_count(t, value, child_reference_time(vp->partition));

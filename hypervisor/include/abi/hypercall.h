@@ -121,6 +121,7 @@ struct hv_input_flush_va {
 #define HV_FLUSH_ALL_PROCESSORS             1u
 #define HV_FLUSH_ALL_VIRTUAL_ADDRESS_SPACES 2u
 #define HV_FLUSH_NON_GLOBAL_MAPPINGS_ONLY   4u
+_Static_assert(sizeof(struct hv_input_flush_va) == 24, "TLFS HvCallFlushVirtualAddressSpace");
 
 /** HVCALL_FLUSH_VA_SPACE_EX (13h) and _LIST_EX (14h). */
 struct hv_input_flush_va_ex {
@@ -128,6 +129,11 @@ struct hv_input_flush_va_ex {
 	uint64_t flags;
 	struct hv_vpset vp_set;
 };
+_Static_assert(sizeof(struct hv_input_flush_va_ex) == 32, "TLFS HvCallFlushVirtualAddressSpaceEx");
+
+/** A fast call's input: RDX, R8, and with HV_FEATURE_XMM_INPUT then XMM0 to XMM5. */
+#define HV_FAST_INPUT_BYTES 16u
+#define HV_XMM_INPUT_BYTES  96u
 
 /** HVCALL_CREATE_PARTITION (40h) -> u64 partition id. */
 struct hv_input_create_partition {

@@ -36,6 +36,7 @@
 #define HV_SIGNAL_EVENTS            (1ull << 37)
 #define HV_CPU_MANAGEMENT           (1ull << 44)
 /* HV_CPUID_FEATURES EDX. */
+#define HV_FEATURE_XMM_INPUT        (1u << 4)
 #define HV_FEATURE_FREQUENCY_REGS   (1u << 8)
 #define HV_FEATURE_CRASH_MSRS       (1u << 10)
 #define HV_FEATURE_STIMER_DIRECT    (1u << 19)
@@ -74,6 +75,8 @@
 #define HV_X64_MSR_CRASH_P4         0x40000104u
 #define HV_X64_MSR_CRASH_CTL        0x40000105u
 #define HV_X64_MSR_TSC_INVARIANT_CONTROL 0x40000118u
+
+#define HV_TSC_INVARIANT_EXPOSED    (1ull << 0)
 
 #define HV_CRASH_CTL_NOTIFY         (1ull << 63)
 #define HV_CRASH_CTL_MESSAGE        (1ull << 62)

@@ -30,7 +30,7 @@ static const uint16_t root_codes[] = {
 	HVCALL_BULKHEAD_SYNC, HVCALL_BULKHEAD_READ_LOG, HVCALL_BULKHEAD_GET_STATS, HVCALL_BULKHEAD_CONNECT,
 };
 static const uint16_t child_codes[] = { HVCALL_NOTIFY_LONG_SPIN_WAIT, HVCALL_SEND_IPI, HVCALL_SEND_IPI_EX, HVCALL_POST_MESSAGE,
-					HVCALL_SIGNAL_EVENT, HVCALL_FLUSH_VA_SPACE };
+					HVCALL_SIGNAL_EVENT, HVCALL_FLUSH_VA_SPACE, HVCALL_FLUSH_VA_LIST, HVCALL_FLUSH_VA_SPACE_EX, HVCALL_FLUSH_VA_LIST_EX };
 
 static int child_call(struct cpu *cpu, struct vp *vp)
 {
@@ -39,11 +39,14 @@ static int child_call(struct cpu *cpu, struct vp *vp)
 	(void)cpu;
 	if (!in.size)
 		return VP_RUN_PREEMPTED;
-	vp->gpr[1] = kind & 0x80 ? input_u64(&in) : child_codes[kind % 6];
+	vp->gpr[1] = kind & 0x80 ? input_u64(&in) : child_codes[(kind & 15) % (sizeof child_codes / sizeof child_codes[0])];
 	if (kind & 0x40)
 		vp->gpr[1] |= HV_HYPERCALL_FAST;
 	if (kind & 0x20)
 		vp->gpr[1] |= (uint64_t)(input_u8(&in) & 7) << HV_HYPERCALL_VARHEAD_SHIFT;
+	if ((vp->gpr[1] & 0xffff) == HVCALL_FLUSH_VA_LIST || (vp->gpr[1] & 0xffff) == HVCALL_FLUSH_VA_LIST_EX)
+		vp->gpr[1] |= (uint64_t)input_u8(&in) << HV_HYPERCALL_REP_COUNT_SHIFT;
+	memcpy(machine_xmm, &in.size, sizeof in.size);
 	vp->gpr[2] = kind & 0x10 ? input_u64(&in) : 0x3000;
 	vp->gpr[8] = input_u64(&in);
 	input_take(&in, machine_page(MACHINE_GUEST_PFN * 4096 + 0x3000), 272);

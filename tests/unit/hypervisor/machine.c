@@ -27,6 +27,7 @@ struct cpu *machine_cpu;
 bool (*machine_cpuid_hook)(uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 int (*machine_guest)(struct cpu *cpu, struct vp *vp);
 uint32_t machine_last_msr;
+uint8_t machine_xmm[96];
 
 static uint8_t *ram;
 
@@ -38,6 +39,11 @@ uint64_t machine_rdtsc(void)
 uint64_t machine_xgetbv(void)
 {
 	return machine_xcr0;
+}
+
+void machine_read_xmm(uint8_t *to)
+{
+	memcpy(to, machine_xmm, sizeof machine_xmm);
 }
 
 void machine_wrmsr(uint32_t msr, uint64_t value)

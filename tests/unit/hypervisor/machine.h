@@ -48,6 +48,8 @@ extern bool (*machine_cpuid_hook)(uint32_t leaf, uint32_t subleaf, uint32_t out[
  */
 extern int (*machine_guest)(struct cpu *cpu, struct vp *vp);
 extern uint32_t machine_last_msr;
+/** XMM0 to XMM5 of the VP that runs. */
+extern uint8_t machine_xmm[96];
 
 void machine_start(void);
 void *machine_page(uint64_t pa);

@@ -151,14 +151,15 @@ START_TEST(hypervisor_leaves)
 	ck_assert_mem_eq(&r.ebx, "Microsoft Hv", 12);
 	ck_assert_uint_eq(leaf(HV_CPUID_INTERFACE, 0).eax, 0x31237648);
 	r = leaf(HV_CPUID_FEATURES, 0);
-	ck_assert_uint_eq(r.eax, HV_ACCESS_REFERENCE_COUNTER | HV_ACCESS_SYNIC | HV_ACCESS_STIMERS | HV_ACCESS_APIC_MSRS |
+	ck_assert_uint_eq(r.eax, HV_ACCESS_VP_RUNTIME | HV_ACCESS_REFERENCE_COUNTER | HV_ACCESS_SYNIC | HV_ACCESS_STIMERS | HV_ACCESS_APIC_MSRS |
 				 HV_ACCESS_HYPERCALL_MSRS | HV_ACCESS_VP_INDEX | HV_ACCESS_RESET | HV_ACCESS_REFERENCE_TSC |
-				 HV_ACCESS_FREQUENCY_MSRS | HV_ACCESS_TSC_INVARIANT);
+				 HV_ACCESS_FREQUENCY_MSRS);
 	ck_assert_uint_eq(r.ebx, (HV_POST_MESSAGES | HV_SIGNAL_EVENTS) >> 32);
-	ck_assert_uint_eq(r.edx, HV_FEATURE_FREQUENCY_REGS | HV_FEATURE_CRASH_MSRS | HV_FEATURE_STIMER_DIRECT);
+	ck_assert_uint_eq(r.edx, HV_FEATURE_XMM_INPUT | HV_FEATURE_FREQUENCY_REGS | HV_FEATURE_CRASH_MSRS | HV_FEATURE_STIMER_DIRECT);
 	r = leaf(HV_CPUID_ENLIGHTENMENTS, 0);
 	ck_assert_uint_ne(r.eax & HV_HINT_DEPRECATE_AUTOEOI, 0);
 	ck_assert_uint_ne(r.eax & HV_HINT_CLUSTER_IPI, 0);
+	ck_assert_uint_ne(r.eax & HV_HINT_REMOTE_TLB_FLUSH, 0);
 	ck_assert_uint_eq(r.eax & (1u << 12 | 1u << 14), 0); /* nested, enlightened VMCS */
 	ck_assert_uint_eq(leaf(HV_CPUID_LIMITS, 0).eax, HV_MAX_VPS);
 	r = leaf(HV_CPUID_BULKHEAD, 0);

@@ -128,13 +128,23 @@ static enum vp_run_result exception(struct cpu *cpu, struct vp *vp, unsigned int
 
 static enum vp_run_result hypercall(struct vp *vp)
 {
+	enum vp_run_result result;
+	uint64_t rip;
+
 	vp->stats.exits[BH_EXIT_HYPERCALL]++;
 	if (vp->vmcb->save.cpl != 0) {
 		svm_inject_exception(vp->vmcb, VECTOR_UD);
 		return VP_RUN_CONTINUE;
 	}
+	rip = vp->vmcb->save.rip;
 	svm_skip(vp->vmcb, 3);
-	return child_hypercall(vp);
+	result = child_hypercall(vp);
+	if (result == VP_RUN_UNDEFINED) {
+		vp->vmcb->save.rip = rip;
+		svm_inject_exception(vp->vmcb, VECTOR_UD);
+		return VP_RUN_CONTINUE;
+	}
+	return result;
 }
 
 static enum vp_run_result msr_access(struct cpu *cpu, struct vp *vp)

@@ -207,10 +207,9 @@ static void asid_prepare(struct cpu *cpu, struct vp *vp)
 {
 	struct vmcb_control *c = &vp->vmcb->control;
 	uint64_t generation = __atomic_load_n(&vp->partition->npt_generation, __ATOMIC_ACQUIRE);
-	bool flush = __atomic_load_n(&vp->flush, __ATOMIC_RELAXED) && __atomic_exchange_n(&vp->flush, 0, __ATOMIC_ACQ_REL);
 
 	c->tlb_control = SVM_TLB_NOTHING;
-	if (!flush && vp->asid_cpu == cpu->index && vp->asid_generation == cpu->asid_generation &&
+	if (vp->asid_cpu == cpu->index && vp->asid_generation == cpu->asid_generation &&
 	    vp->npt_generation == generation)
 		return;
 	if (cpu->asid_next >= hv.asid_count) {

@@ -16,12 +16,14 @@ struct cpuid_result;
 
 uint64_t machine_rdtsc(void);
 uint64_t machine_xgetbv(void);
+void machine_read_xmm(uint8_t *to);
 void machine_wrmsr(uint32_t msr, uint64_t value);
 struct cpuid_result machine_cpuid(uint32_t leaf, uint32_t subleaf);
 
 #define rdtsc() machine_rdtsc()
 #define xgetbv() machine_xgetbv()
 #define wrmsr(msr, value) machine_wrmsr(msr, value)
+#define read_xmm(to) machine_read_xmm(to)
 #define cpuid(leaf, subleaf) machine_cpuid(leaf, subleaf)
 
 /* Handlers in tables share a signature; the hypervisor's own build allows it. */
