@@ -105,13 +105,13 @@ hypervisor_on() {
 }
 
 hypervisor_everywhere() {
-	for lab_cpu in $(seq 0 $(($(nproc) - 1))); do
+	for lab_cpu in $(sed -n 's/^processor.*: //p' /proc/cpuinfo); do
 		hypervisor_on "$lab_cpu" || return 1
 	done
 }
 
 hypervisor_nowhere() {
-	for lab_cpu in $(seq 0 $(($(nproc) - 1))); do
+	for lab_cpu in $(sed -n 's/^processor.*: //p' /proc/cpuinfo); do
 		! hypervisor_on "$lab_cpu" || return 1
 	done
 }
