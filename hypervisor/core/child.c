@@ -112,19 +112,6 @@ static bool offer_eoi_assist(struct vp *vp, uint8_t vector)
 	return page;
 }
 
-void child_accept_vector(struct vp *vp, uint8_t vector)
-{
-	struct child_vp *c = &vp->child;
-
-	vp->stats.interrupts_injected++;
-	lapic_take(&c->lapic, vector);
-	lapic_begin(&c->lapic, vector);
-	if (synic_auto_eoi(&c->synic, vector))
-		lapic_eoi(&c->lapic);
-	else
-		c->eoi_assist = offer_eoi_assist(vp, vector);
-}
-
 /*
  * The request is taken out of the LAPIC: one more that comes when the child has taken this one is another interrupt. The assist
  * bit is set before that: nothing else is in service, so nobody else's EOI can find it.
@@ -132,11 +119,14 @@ void child_accept_vector(struct vp *vp, uint8_t vector)
 void child_queue_vector(struct vp *vp, uint8_t vector)
 {
 	struct child_vp *c = &vp->child;
+	bool auto_eoi;
 
 	lapic_take(&c->lapic, vector);
 	c->queued = vector;
-	c->queued_assist = !synic_auto_eoi(&c->synic, vector) && offer_eoi_assist(vp, vector);
-	vp_vendor_queue_interrupt(vp, vector);
+	auto_eoi = synic_auto_eoi(&c->synic, vector);
+	c->queued_assist = !auto_eoi && offer_eoi_assist(vp, vector);
+	/* No EOI would tell when those that wait behind it may go in. */
+	vp_vendor_queue_interrupt(vp, vector, auto_eoi && lapic_requested(&c->lapic));
 }
 
 static void end_queued(struct vp *vp, bool taken)

@@ -73,9 +73,7 @@ bool child_lapic_matches(const struct vp *vp, uint32_t destination, bool logical
 void child_post_interrupt(struct vp *vp, uint8_t vector, bool level);
 /** The vector to inject next, or -1; takes in what the child did to its assist page and to CR8. */
 int child_pending_vector(struct vp *vp);
-/** The vector is being injected. */
-void child_accept_vector(struct vp *vp, uint8_t vector);
-/** The vector cannot go in yet: the child takes it when it can, or the next exit takes it back. */
+/** Before an entry: the child takes the vector when it can, or the next exit takes it back. */
 void child_queue_vector(struct vp *vp, uint8_t vector);
 /** After every exit, before it is looked at: the task priority follows CR8; taken says what became of a queued vector. */
 void child_after_exit(struct vp *vp, bool taken);

@@ -51,13 +51,8 @@ static bool prepare(struct vp *vp)
 	vector = child_pending_vector(vp);
 	if (vector >= 0) {
 		vp->halted = vp->halted && !vp_vendor_interrupts_enabled(vp);
-		if (!vp->halted && vp_vendor_can_interrupt(vp)) {
-			child_accept_vector(vp, vector);
-			vp_vendor_inject_interrupt(vp, vector);
-			vector = child_pending_vector(vp);
-		}
-		/* One more, or one that cannot go in yet. What is queued is given back by an exit, so there has to be an entry. */
-		if (vector >= 0 && !vp->halted && !vp->leave)
+		/* What is queued is given back by an exit, so there has to be an entry. */
+		if (!vp->halted && !vp->leave)
 			child_queue_vector(vp, vector);
 	}
 	return !vp->halted;

@@ -118,15 +118,12 @@ void vp_vendor_load(struct cpu *cpu, struct vp *vp);
 void vp_vendor_unload(struct cpu *cpu, struct vp *vp);
 /** Enters the child once, calls child_after_exit and handles the exit. */
 enum vp_run_result vp_vendor_run(struct cpu *cpu, struct vp *vp);
-/** Whether an interrupt could be delivered at the next entry (IF, shadow, no event pending already). */
-bool vp_vendor_can_interrupt(const struct vp *vp);
 /** RFLAGS.IF: whether an interrupt ends HLT. */
 bool vp_vendor_interrupts_enabled(const struct vp *vp);
-void vp_vendor_inject_interrupt(struct vp *vp, uint8_t vector);
 void vp_vendor_inject_nmi(struct vp *vp);
 bool vp_vendor_can_nmi(const struct vp *vp);
-/** For the next entry only: the child takes the interrupt, without an exit, as soon as IF, shadow and CR8 let it. */
-void vp_vendor_queue_interrupt(struct vp *vp, uint8_t vector);
+/** For the next entry only: the child takes the interrupt, without an exit, as soon as IF, shadow and CR8 let it. until_iret: its handler's end exits. */
+void vp_vendor_queue_interrupt(struct vp *vp, uint8_t vector, bool until_iret);
 /** Task priority that CR8 wrote, 0..15. */
 uint8_t vp_vendor_cr8(const struct vp *vp);
 void vp_vendor_set_cr8(struct vp *vp, uint8_t cr8);

@@ -199,30 +199,21 @@ enum vp_run_result vp_vendor_run(struct cpu *cpu, struct vp *vp)
 	enum vp_run_result result = VP_RUN_PREEMPTED;
 
 	v->runs++;
-	child_after_exit(vp, v->takes_queued);
+	if (v->queued >= 0 && v->rflags & RFLAGS_IF && !v->busy) {
+		v->injected = v->queued;
+		v->queued = -1;
+		v->injections++;
+	}
+	child_after_exit(vp, v->injected >= 0 || v->takes_queued);
 	if (machine_guest)
 		result = machine_guest(cpu, vp);
 	v->injected = v->queued = -1;
 	return result;
 }
 
-bool vp_vendor_can_interrupt(const struct vp *vp)
-{
-	struct machine_vmcb *v = (struct machine_vmcb *)vp->vmcb;
-
-	return v->injected < 0 && !v->busy && v->rflags & RFLAGS_IF;
-}
-
 bool vp_vendor_interrupts_enabled(const struct vp *vp)
 {
 	return ((struct machine_vmcb *)vp->vmcb)->rflags & RFLAGS_IF;
-}
-
-void vp_vendor_inject_interrupt(struct vp *vp, uint8_t vector)
-{
-	assert(machine_vmcb(vp)->injected < 0 && vector >= 16);
-	machine_vmcb(vp)->injected = vector;
-	machine_vmcb(vp)->injections++;
 }
 
 void vp_vendor_inject_nmi(struct vp *vp)
@@ -236,9 +227,10 @@ bool vp_vendor_can_nmi(const struct vp *vp)
 	return !vp->nmi_blocked;
 }
 
-void vp_vendor_queue_interrupt(struct vp *vp, uint8_t vector)
+void vp_vendor_queue_interrupt(struct vp *vp, uint8_t vector, bool until_iret)
 {
 	machine_vmcb(vp)->queued = vector;
+	machine_vmcb(vp)->until_iret = until_iret;
 }
 
 uint8_t vp_vendor_cr8(const struct vp *vp)

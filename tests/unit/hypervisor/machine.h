@@ -32,7 +32,9 @@ struct machine_vmcb {
 	uint8_t  cr8, cpl;
 	bool     takes_queued;     /* the guest lets a queued interrupt in before it exits */
 	bool     busy;             /* not able to take an interrupt */
-	int      injected, queued; /* vector, or -1 */
+	bool     until_iret;       /* the queued interrupt's handler ends with an exit */
+	int      injected;         /* vector that the guest took at the last entry, or -1 */
+	int      queued;           /* vector that it could not take then, or -1 */
 	unsigned int injections, nmis, runs, inits, startups;
 	uint8_t  startup_vector;
 };

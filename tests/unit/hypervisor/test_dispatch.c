@@ -199,6 +199,26 @@ START_TEST(queued_interrupt_needs_an_entry)
 	ck_assert_uint_eq(l->irr[3], 1u << 0x01);
 }
 
+/* An interrupt with AutoEOI has no EOI that tells when those behind it may go in: then its handler's IRET exits. */
+START_TEST(auto_eoi_with_another_behind)
+{
+	struct machine_vmcb *v;
+
+	start(1);
+	v = machine_vmcb(machine_vp(id, 0));
+	wrmsr_of(machine_vp(id, 0), HV_X64_MSR_SINT0, 0x61 | 1u << 17);
+	interrupt(0x61, 0);
+	interrupt(0x51, 0);
+	SCRIPT(NULL);
+	machine_dispatch(id, 0, 0, NULL);
+	ck_assert_int_eq(seen[0], 0x61);
+	ck_assert(v->until_iret);
+	SCRIPT(NULL);
+	machine_dispatch(id, 0, 0, NULL);
+	ck_assert_int_eq(seen[0], 0x51);
+	ck_assert(!v->until_iret);
+}
+
 /* HLT blocks the VP without an entry until something can wake it: an interrupt that is let in, or an NMI, but not one that is masked. */
 START_TEST(halt_blocks)
 {
@@ -529,5 +549,5 @@ START_TEST(intercept_suspends)
 	ck_assert_uint_eq(status, HV_STATUS_INVALID_VP_STATE);
 }
 
-RUN_TESTS("hypervisor/dispatch", interrupts_by_priority, queued_interrupt, queued_interrupt_comes_again, queued_interrupt_gives_way, queued_interrupt_needs_an_entry, halt_blocks, init_and_sipi, eoi_assist, eoi_assist_is_taken_back, eoi_assist_of_a_queued_interrupt,
+RUN_TESTS("hypervisor/dispatch", interrupts_by_priority, queued_interrupt, queued_interrupt_comes_again, queued_interrupt_gives_way, queued_interrupt_needs_an_entry, auto_eoi_with_another_behind, halt_blocks, init_and_sipi, eoi_assist, eoi_assist_is_taken_back, eoi_assist_of_a_queued_interrupt,
 	  eoi_is_not_lost_with_the_page, lapic_timer, direct_timer, message_timer_waits_for_its_slot, event_page, intercept_suspends)

@@ -402,7 +402,8 @@ START_TEST(synthetic_apic)
 	ck_assert_uint_eq(get(HV_X64_MSR_TPR), 0x20);
 	ck_assert(put(0x808, 0));
 	child_post_interrupt(vp, 0x60, false);
-	child_accept_vector(vp, 0x60);
+	child_queue_vector(vp, 0x60);
+	child_after_exit(vp, true);
 	ck_assert_uint_eq(get(0x80a), 0x60);
 	ck_assert(put(HV_X64_MSR_EOI, 123));
 	ck_assert_uint_eq(get(0x80a), 0);

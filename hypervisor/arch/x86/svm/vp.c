@@ -16,7 +16,12 @@
 #define DR6_RESET 0xffff0ff0ull
 #define DR7_RESET 0x400ull
 #define MXCSR_RESET 0x1f80u
+#define FCW_RESET 0x37full
+/* In the XSAVE area (APM vol. 2, 11.5.2). */
 #define MXCSR_OFFSET 24
+#define ST_OFFSET 32
+#define ST_SIZE 128
+#define XSTATE_BV_OFFSET 512
 
 static uint8_t child_msrpm[MSRPM_SIZE] __attribute__((aligned(4096)));
 static uint8_t child_iopm[IOPM_SIZE] __attribute__((aligned(4096)));
@@ -113,7 +118,7 @@ void vp_vendor_reset(struct vp *vp, bool init)
 	if (init)
 		return;
 	memset(vp->fpu, 0, PAGE_SIZE);
-	*(uint16_t *)vp->fpu = 0x37f;
+	*(uint16_t *)vp->fpu = FCW_RESET;
 	*(uint32_t *)(vp->fpu + MXCSR_OFFSET) = MXCSR_RESET;
 	vp->xcr0 = 1;
 	vp->tsc_aux = 0;
@@ -131,14 +136,31 @@ static uint64_t switched_features(const struct cpu *cpu)
 	return cpu->host_xcr0 & 7;
 }
 
+/*
+ * What a processor finds out by itself: x87 as FNINIT leaves it need not be loaded (XSTATE_BV, APM vol. 2, 11.5.6). To load it, QEMU's
+ * TCG writes to CPU 0's flags from any CPU, without a lock, and CPU 0 may lose that it is in a guest.
+ */
+static void note_initial_x87(uint8_t *fpu)
+{
+	const uint64_t *word = (const uint64_t *)fpu;
+	uint64_t used = (word[0] ^ FCW_RESET) | word[1] | word[2];
+
+	for (unsigned int i = ST_OFFSET / 8; i < (ST_OFFSET + ST_SIZE) / 8; i++)
+		used |= word[i];
+	if (!used)
+		*(uint64_t *)(fpu + XSTATE_BV_OFFSET) &= ~1ull;
+}
+
 static void fpu_switch(struct cpu *cpu, struct vp *vp, bool load)
 {
 	uint64_t mask = switched_features(cpu);
 
-	if (load)
+	if (load) {
 		__asm__ volatile("xrstor64 (%0)" : : "r"(vp->fpu), "a"((uint32_t)mask), "d"(0) : "memory");
-	else
-		__asm__ volatile("xsave64 (%0)" : : "r"(vp->fpu), "a"((uint32_t)mask), "d"(0) : "memory");
+		return;
+	}
+	__asm__ volatile("xsave64 (%0)" : : "r"(vp->fpu), "a"((uint32_t)mask), "d"(0) : "memory");
+	note_initial_x87(vp->fpu);
 }
 
 static void debug_registers_load(const uint64_t dr[4])
@@ -223,23 +245,29 @@ static void asid_prepare(struct cpu *cpu, struct vp *vp)
 	vp->npt_generation = generation;
 }
 
-/* A virtual interrupt: the processor delivers it when RFLAGS.IF, the shadow and V_TPR allow (15.21.4). */
-void vp_vendor_queue_interrupt(struct vp *vp, uint8_t vector)
+/*
+ * A virtual interrupt: the processor delivers it when RFLAGS.IF, the shadow and V_TPR allow (15.21.4). Never by EVENTINJ: QEMU's TCG
+ * may raise an interrupt injected so a second time.
+ */
+void vp_vendor_queue_interrupt(struct vp *vp, uint8_t vector, bool until_iret)
 {
-	vp->vmcb->control.v_intr |= SVM_V_IRQ | (uint64_t)(vector >> 4) << SVM_V_PRIO_SHIFT | (uint64_t)vector << SVM_V_VECTOR_SHIFT;
+	struct vmcb_control *c = &vp->vmcb->control;
+
+	c->v_intr |= SVM_V_IRQ | (uint64_t)(vector >> 4) << SVM_V_PRIO_SHIFT | (uint64_t)vector << SVM_V_VECTOR_SHIFT;
+	if (until_iret)
+		c->intercept_misc1 |= SVM_INTERCEPT1_IRET;
 }
 
-/*
- * Delivery clears V_IRQ (15.21.4). Cut off by this exit the interrupt is an event to be injected, and goes on from there; an
- * emulator may leave V_IRQ set meanwhile.
- */
-static bool take_queued_interrupt(struct vmcb_control *c)
+/* Whether the queued interrupt was delivered, which clears V_IRQ. One whose delivery the exit cut off was not: it is queued again. */
+static bool end_queued_interrupt(struct vmcb_control *c)
 {
-	uint8_t vector = c->v_intr >> SVM_V_VECTOR_SHIFT;
-	bool taken = !(c->v_intr & SVM_V_IRQ) || c->event_inj == (SVM_EVENT_VALID | SVM_EVENT_INTR | vector);
+	bool delivered = !(c->v_intr & SVM_V_IRQ);
 
 	c->v_intr &= SVM_V_TPR_MASK | SVM_V_INTR_MASKING;
-	return taken;
+	if ((c->event_inj & (SVM_EVENT_VALID | SVM_EVENT_TYPE_MASK)) != (SVM_EVENT_VALID | SVM_EVENT_INTR))
+		return delivered;
+	c->event_inj = 0;
+	return false;
 }
 
 enum vp_run_result vp_vendor_run(struct cpu *cpu, struct vp *vp)
@@ -252,20 +280,8 @@ enum vp_run_result vp_vendor_run(struct cpu *cpu, struct vp *vp)
 	svm_enter(vp->gpr, vp->vmcb_pa);
 	vp->stats.guest_tsc += rdtsc() - start;
 	c->event_inj = svm_event_cut_off(c);
-	child_after_exit(vp, take_queued_interrupt(c));
+	child_after_exit(vp, end_queued_interrupt(c));
 	return svm_child_exit(cpu, vp);
-}
-
-bool vp_vendor_can_interrupt(const struct vp *vp)
-{
-	const struct vmcb *v = vp->vmcb;
-
-	return !(v->control.event_inj & SVM_EVENT_VALID) && v->save.rflags & RFLAGS_IF && !(v->control.interrupt_shadow & 1);
-}
-
-void vp_vendor_inject_interrupt(struct vp *vp, uint8_t vector)
-{
-	vp->vmcb->control.event_inj = SVM_EVENT_VALID | SVM_EVENT_INTR | vector;
 }
 
 bool vp_vendor_can_nmi(const struct vp *vp)
