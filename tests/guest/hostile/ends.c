@@ -49,7 +49,7 @@ GUEST_TEST(fetch, "executes where no memory is")
 GUEST_TEST(mmioatomic, "a locked and a vector instruction on a page of nothing")
 {
 	expect_end("crash or success");
-	asm volatile("lock cmpxchg16b (%0)" : : "r"(0xf1234560ul), "a"(0), "d"(0), "b"(0), "c"(0) : "memory", "cc");
+	asm volatile("lock xadd %1, (%0)" : : "r"(0xf1234560ul), "r"(1ul) : "memory", "cc");
 	asm volatile("movups (%0), %%xmm0" : : "r"(0xf1234560ul) : "memory");
 }
 
