@@ -55,11 +55,16 @@ static struct vmbus_gpadl_state *allocate(struct vmbus_state *state, uint32_t co
 	return &state->gpadls[slot];
 }
 
+static void lower_limit(struct vmbus_state *state)
+{
+	while (state->gpadl_limit && state->gpadls[state->gpadl_limit - 1].status == VMBUS_GPADL_FREE)
+		state->gpadl_limit--;
+}
+
 static void release(struct vmbus_state *state, struct vmbus_gpadl_state *g)
 {
 	g->status = VMBUS_GPADL_FREE;
-	while (state->gpadl_limit && state->gpadls[state->gpadl_limit - 1].status == VMBUS_GPADL_FREE)
-		state->gpadl_limit--;
+	lower_limit(state);
 }
 
 static void reply_created(struct vmbus_server *server, uint32_t relid, uint32_t id, uint32_t status)
@@ -202,6 +207,7 @@ void vmbus_gpadl_free_all(struct vmbus_server *server, uint32_t relid)
 		if (g->relid == relid && g->status != VMBUS_GPADL_TORNDOWN_DUE)
 			g->status = VMBUS_GPADL_FREE;
 	}
+	lower_limit(server->state);
 }
 
 const uint64_t *vmbus_gpadl_pages(const struct vmbus_server *server, uint32_t relid, uint32_t id, uint32_t *count)

@@ -93,10 +93,30 @@ void fuzz_partition_toggle(struct fuzz_partition *p, unsigned device)
 	}
 }
 
+/* Ends itself, from inside its own signal, when the guest says so. */
+static void stream_signal(void *device, struct vmbus_channel *channel)
+{
+	device_signal(device, channel);
+	if (payload[0] & 1)
+		vmbus_server_rescind(channel);
+}
+
+static const struct vmbus_channel_ops stream_ops = { .open = device_open, .signal = stream_signal, .close = device_close };
+
+/* Grants whatever the guest asks for, under whatever name. */
+static uint32_t tl_connect(void *context, const struct vmbus_guid *endpoint, const struct vmbus_guid *service)
+{
+	struct fuzz_partition *p = context;
+	struct vmbus_offer offer = { .type = *service, .instance = *endpoint, .flags = VMBUS_OFFER_TLNPI_PROVIDER };
+
+	return vmbus_server_offer(p->server, &offer, &stream_ops, NULL) ? VMBUS_STATUS_SUCCESS : VMBUS_STATUS_INSUFFICIENT_RESOURCES;
+}
+
 static void start(struct fuzz_partition *p)
 {
 	p->server = vmbus_server_create(p->state, &p->map, 2, &ops, p);
 	assert(p->server);
+	vmbus_server_set_tl_connect(p->server, tl_connect, p);
 	for (unsigned i = 0; i < 2; i++) {
 		p->channels[i] = NULL;
 		fuzz_partition_toggle(p, i);

@@ -76,6 +76,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			vmbus_server_message_slot_free(p->server);
 			break;
 		case 2:
+			/* A byte of the ring first, so that there may be something to take. */
+			p->memory[0][input_u8(&in) * 16] = input_u8(&in);
 			vmbus_server_signal(p->server, what >> 4);
 			break;
 		case 3:
