@@ -1,66 +1,38 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* bhctl exec and bhctl login: the way to the guest's exec service over the partition's vsock sockets, and what went wrong on it. */
 #include <errno.h>
-#include <poll.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include "root-partition/cli/bhctl.h"
 #include "root-partition/cli/exec_relay.h"
 #include "root-partition/cli/terminal.h"
 #include "root-partition/cli/value.h"
+#include "root-partition/lib/vsock_client.h"
 
 #define REMEDY "install the package bulkhead-guest in it; 'systemctl status bulkhead-guest-exec' there says whether it runs"
-
-/* The worker's line, without its newline. false when the connection ends first or the line is too long. */
-static bool read_line(int fd, char *line, size_t size)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	size_t used = 0;
-
-	for (;;) {
-		/* Byte by byte: what follows the line is the guest's. */
-		ssize_t n = read(fd, line + used, 1);
-
-		if (n < 0 && errno == EAGAIN)
-			poll(&p, 1, -1);
-		else if (n == 0 || (n < 0 && errno != EINTR))
-			return false;
-		else if (n > 0 && line[used] == '\n')
-			break;
-		else if (n > 0 && ++used == size)
-			return false;
-	}
-	line[used] = 0;
-	return true;
-}
 
 /* Connects to the guest's port through the worker; -1 after having said why. */
 static int connect_guest(const char *name, const char *folder)
 {
-	char path[4096], line[512];
-	int fd, size;
+	char why[256];
+	int fd = vsock_client_connect(folder, EXEC_PORT, why, sizeof why);
 
-	snprintf(path, sizeof path, "%s/connect", folder);
-	fd = client_connect(path);
-	if (fd < 0) {
-		if (errno == ENOENT || errno == ENOTDIR)
-			complain(name, "its definition switches hvsock off, or it was started before bulkhead was upgraded; without hvsock no command can be run in it");
-		else
-			complain(name, "%s: %s", path, strerror(errno));
-		return -1;
-	}
-	size = snprintf(line, sizeof line, "CONNECT %u\n", EXEC_PORT);
-	if (send(fd, line, (size_t)size, MSG_NOSIGNAL) != size || !read_line(fd, line, sizeof line))
-		complain(name, "the worker has closed the connection; 'bhctl show %s' says what became of it", name);
-	else if (!strcmp(line, "OK"))
+	if (fd >= 0) {
+		fcntl(fd, F_SETFL, O_NONBLOCK);   /* as the relay wants it */
 		return fd;
+	}
+	if (fd == -ENOENT || fd == -ENOTDIR)
+		complain(name, "its definition switches hvsock off, or it was started before bulkhead was upgraded; without hvsock no command can be run in it");
+	else if (fd == -ECONNRESET)
+		complain(name, "the worker has closed the connection; 'bhctl show %s' says what became of it", name);
+	else if (fd == -ECONNREFUSED)
+		complain(name, "the guest serves no commands (%s); " REMEDY, why);
 	else
-		complain(name, "the guest serves no commands (%s); " REMEDY, strncmp(line, "ERROR ", 6) ? line : line + 6);
-	close(fd);
+		complain(name, "%s/connect: %s", folder, strerror(-fd));
 	return -1;
 }
 

@@ -93,7 +93,7 @@ partition() {
 	  <name>$1</name>
 	  <memory unit='MiB'>16</memory>
 	  <os><kernel>$dir/kernel</kernel><cmdline>$2</cmdline></os>
-	  <devices><disk type='file'><source file='$dir/$1.img'/><target dev='sda'/></disk></devices>
+	  <devices><disk type='file'><source file='$dir/$1.img'/><target dev='sda'/></disk>${4:-}</devices>
 	  ${3:-}
 	</partition>
 	END

@@ -21,7 +21,8 @@ guest_stop() {
 	rm -rf "$dir/run/a/vsock"
 }
 
-partition a ""
+# The test puts a stand-in where the worker would answer.
+partition a "" "" "<vsock state='off'/>"
 refuse 2 "usage: bhctl exec" "$BHCTL" exec a
 refuse 2 "env NOTHING: not KEY=VALUE" "$BHCTL" exec a --env NOTHING -- true
 refuse 125 "^bhctl: nobody: no such partition" "$BHCTL" exec nobody -- true
