@@ -4,18 +4,20 @@
  * guest; with `serve`, any), unix:PATH, or guest:DIRECTORY:PORT (the guest, seen from the root). Data are a pattern that follows from their length,
  * so each end knows the hash. Exit code 0: all was as it should be.
  *
- *   serve ADDRESS              answers the commands below, a process a connection; with `run WORDS` runs this program there and says how it went
+ *   serve ADDRESS              answers the commands below, sixteen at a time; with `run WORDS` runs this program there and says how it went
  *   push ADDRESS BYTES         sends, half-closes, gets the hash of what arrived
  *   pull ADDRESS BYTES         gets, up to the end of file, then sends something back
  *   stall ADDRESS BYTES        sends to a reader that does not read until it is told to on another connection; says how much was taken before
  *   churn ADDRESS COUNT WIDTH  so many connections, a word to and fro on each, WIDTH at a time
  *   refused ADDRESS            the connection must fail; the guest's side is told so by silence, for which five seconds are enough
  *   run ADDRESS WORDS...       has the server at ADDRESS run this program with the words
+ *   as UID:GID WORDS...        does the words as that user
  *   figures                    what could leak: VMBus devices, sockets, free memory in KiB
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -32,7 +34,7 @@
 #include <linux/vm_sockets.h>
 #include <openssl/sha.h>
 
-enum { CHUNK = 16384, TIMEOUT_S = 60, REFUSED_S = 5 };
+enum { SERVERS = 16, CHUNK = 16384, TIMEOUT_S = 60, REFUSED_S = 5 };
 
 static int connect_timeout_s = TIMEOUT_S;
 
@@ -469,20 +471,17 @@ static void serve(const char *address)
 
 	if (listener < 0)
 		die(address);
-	signal(SIGCHLD, SIG_IGN);
 	printf("stream-peer: serving %s\n", address);
 	fflush(stdout);
+	/* Before any connection comes: a new process for each would cost more than the connection. */
+	for (int i = 1; i < SERVERS && fork() != 0; i++)
+		;
 	for (;;) {
 		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
 		if (fd < 0)
 			continue;
-		if (fork() == 0) {
-			signal(SIGCHLD, SIG_DFL);
-			close(listener);
-			serve_one(fd);
-			exit(0);
-		}
+		serve_one(fd);
 		close(fd);
 	}
 }
@@ -509,6 +508,12 @@ static int act(char **words)
 		if (fd >= 0)
 			die("connected");
 		printf("stream-peer: refused after %lld ms: %s\n", (long long)(now_ms() - begin), *refusal ? refusal : strerror(error));
+	} else if (!strcmp(verb, "as")) {
+		gid_t gid = (gid_t)strtoul(strchrnul(address, ':') + 1, NULL, 10);
+
+		if (setgroups(0, NULL) < 0 || setgid(gid) < 0 || setuid((uid_t)strtoul(address, NULL, 10)) < 0)
+			die(address);
+		return act(words + 2);
 	} else if (!strcmp(verb, "run")) {
 		return run_there(words + 1);
 	} else if (first && !strcmp(verb, "push")) {

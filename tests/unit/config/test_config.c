@@ -89,6 +89,35 @@ START_TEST(minimal_definition_has_defaults)
 	ck_assert_int_eq(c->on_crash, CONFIG_CRASH_STOP);
 	ck_assert_int_eq(c->on_reboot, CONFIG_REBOOT_RESTART);
 	ck_assert(!c->autostart && c->console_log && !c->initrd && !c->cmdline);
+	ck_assert(c->vsock.offered && !*c->vsock.owner && !*c->vsock.group);
+	ck_assert_uint_eq(c->vsock.mode, 0660);
+	ck_assert_uint_eq(c->vsock.listen.count, 1);
+	ck_assert_uint_eq(c->vsock.connect.ranges[0].last, UINT32_MAX);
+	config_free(c);
+}
+END_TEST
+
+#define VSOCK(attributes, content) WITH("  <devices><vsock" attributes ">" content "</vsock></devices>\n")
+
+START_TEST(vsock_is_read)
+{
+	struct partition_config *c = accept_text(VSOCK(" owner='web' group='0' mode='0606'",
+		"<connect ports='22,5000-5010,4294967295'/><listen ports=''/>"));
+
+	ck_assert(c->vsock.offered);
+	ck_assert_str_eq(c->vsock.owner, "web");
+	ck_assert_str_eq(c->vsock.group, "0");
+	ck_assert_uint_eq(c->vsock.mode, 0606);
+	ck_assert_uint_eq(c->vsock.listen.count, 0);
+	ck_assert_uint_eq(c->vsock.connect.count, 3);
+	ck_assert_uint_eq(c->vsock.connect.ranges[0].first, 22);
+	ck_assert_uint_eq(c->vsock.connect.ranges[0].last, 22);
+	ck_assert_uint_eq(c->vsock.connect.ranges[1].first, 5000);
+	ck_assert_uint_eq(c->vsock.connect.ranges[1].last, 5010);
+	ck_assert_uint_eq(c->vsock.connect.ranges[2].first, UINT32_MAX);
+	config_free(c);
+	c = accept_text(VSOCK(" state='off'", ""));
+	ck_assert(!c->vsock.offered);
 	config_free(c);
 }
 END_TEST
@@ -145,6 +174,18 @@ static const struct refused {
 	{ WITH("  <features><integration><shutdown/></integration></features>\n"), "t.xml:5:26: <shutdown>: attribute 'state' is missing", true },
 	{ WITH("  <features><integration><kvp state='on'/></integration></features>\n"),
 	  "t.xml:5:26: <kvp>: unknown element in <integration>; allowed here: shutdown, heartbeat, timesync", true },
+	{ VSOCK(" state='maybe'", ""), "t.xml:5:12: <vsock state='maybe'>: 'maybe' is unknown; use on or off", true },
+	{ VSOCK(" group='a b'", ""), "t.xml:5:12: <vsock group='a b'>: 'a b' is no account; use a name or a number", true },
+	{ VSOCK(" mode='1660'", ""), "t.xml:5:12: <vsock mode='1660'>: '1660' is no mode; use three octal digits, such as 660", true },
+	{ VSOCK("", "<listen/>"), "t.xml:5:19: <listen>: attribute 'ports' is missing", true },
+	{ VSOCK("", "<listen ports='1,,2'/>"), "t.xml:5:19: <listen ports='1,,2'>: '1,,2' are no ports; write numbers up to 4294967295 and ranges, such "
+	  "as 22,5000-5010, or nothing for none", true },
+	{ VSOCK("", "<connect ports='9-5'/>"), "t.xml:5:19: <connect ports='9-5'>: '9-5' are no ports; write numbers up to 4294967295 and ranges, such "
+	  "as 22,5000-5010, or nothing for none", false },
+	{ VSOCK("", "<connect ports='4294967296'/>"), "t.xml:5:19: <connect ports='4294967296'>: '4294967296' are no ports; write numbers up to "
+	  "4294967295 and ranges, such as 22,5000-5010, or nothing for none", false },
+	{ VSOCK("", "<connect ports='1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17'/>"), "t.xml:5:19: <connect ports='1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17'>: "
+	  "more than 16 ranges", false },
 	{ WITH("  <devices><console type='pty'/></devices>\n"), "t.xml:5:12: <console type='pty'>: 'pty' is unknown; use unix", true },
 	{ WITH("  <devices>\n    <disk><source file='/a'/></disk></devices>\n"), "t.xml:6:5: <disk>: attribute 'type' is missing", true },
 	{ WITH("  <devices>\n    <disk type='network'/></devices>\n"), "t.xml:6:5: <disk type='network'>: 'network' is unknown; use file or block", true },
@@ -378,6 +419,7 @@ int main(void)
 	setrlimit(RLIMIT_CPU, &limit);
 	tcase_add_test(tc, full_definition_is_read);
 	tcase_add_test(tc, minimal_definition_has_defaults);
+	tcase_add_test(tc, vsock_is_read);
 	tcase_add_loop_test(tc, variants_are_accepted, 0, sizeof accepted / sizeof *accepted);
 	tcase_add_loop_test(tc, mistakes_are_refused_with_place_and_remedy, 0, sizeof refused / sizeof *refused);
 	tcase_add_loop_test(tc, schema_refuses_the_same_structure, 0, sizeof refused / sizeof *refused);
