@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The measuring program, the same binary on the bare machine and in both kinds of child: guest-bench DISK.
- * Prints one line a figure: "BENCH name value". Each is the best of nothing: one run; the caller repeats and takes medians.
+ * Prints one line a figure: "BENCH name value". The loops are the best of SLICES, which leaves out what else the host did; a disk
+ * pattern is one run. The caller repeats and takes medians.
  */
 #include <cpuid.h>
 #include <errno.h>
@@ -18,6 +19,7 @@
 #define MIB (1024 * KIB)
 #define SPAN (192 * MIB)      /* of the disk, so that no run sees more of it than another */
 #define MAX_DEPTH 32
+#define SLICES 12
 
 static uint64_t now_ns(void)
 {
@@ -51,23 +53,35 @@ static uint64_t next_random(uint64_t *state)
 static void bench_cpu(void)
 {
 	const uint64_t steps = 40000000;
-	uint64_t state = 88172645463325252ull, start = now_ns();
+	uint64_t state = 88172645463325252ull, best = UINT64_MAX;
 
-	for (uint64_t i = 0; i < steps; i++)
-		next_random(&state);
-	__asm__ volatile("" : : "r"(state));
-	report("cpu_loop", (double)steps * 1000 / (double)(now_ns() - start));
+	for (unsigned int slice = 0; slice < SLICES; slice++) {
+		uint64_t start = now_ns(), took;
+
+		for (uint64_t i = 0; i < steps; i++)
+			next_random(&state);
+		__asm__ volatile("" : "+r"(state));
+		took = now_ns() - start;
+		best = took < best ? took : best;
+	}
+	report("cpu_loop", (double)steps * 1000 / (double)best);
 }
 
 static void bench_cpuid(void)
 {
-	const unsigned int count = 20000;
+	const unsigned int count = 2000;
+	uint64_t best = UINT64_MAX;
 	unsigned int a, b, c, d;
-	uint64_t start = now_ns();
 
-	for (unsigned int i = 0; i < count; i++)
-		__cpuid(0, a, b, c, d);
-	report("cpuid_ns", (double)(now_ns() - start) / count);
+	for (unsigned int slice = 0; slice < SLICES; slice++) {
+		uint64_t start = now_ns(), took;
+
+		for (unsigned int i = 0; i < count; i++)
+			__cpuid(0, a, b, c, d);
+		took = now_ns() - start;
+		best = took < best ? took : best;
+	}
+	report("cpuid_ns", (double)best / count);
 }
 
 struct pattern {
