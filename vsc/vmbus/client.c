@@ -21,6 +21,7 @@ static const uint8_t message_bytes[VMBUS_MSG_COUNT] = {
 	[VMBUS_MSG_GPADL_TORNDOWN] = sizeof(struct vmbus_gpadl_torndown),
 	[VMBUS_MSG_VERSION_RESPONSE] = sizeof(struct vmbus_version_response),
 	[VMBUS_MSG_UNLOAD_RESPONSE] = sizeof(struct vmbus_message_header),
+	[VMBUS_MSG_TL_CONNECT_RESULT] = sizeof(struct vmbus_tl_connect_result),
 	[VMBUS_MSG_MODIFY_CHANNEL_RESPONSE] = sizeof(struct vmbus_modify_channel_response),
 };
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See wired.h. */
+/* See wired.h. Plain assertions: fuzz targets run it without a test runner. */
+#undef NDEBUG
 #include "wired.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +17,7 @@ static int host_post(void *context, uint32_t vp, uint32_t sint, uint32_t type, c
 	struct wired *w = context;
 	struct queued *q = &w->queue[w->tail % QUEUE];
 
-	ck_assert_uint_eq(sint, VMBUS_SINT);
-	ck_assert_uint_eq(type, VMBUS_MESSAGE_TYPE);
+	assert(sint == VMBUS_SINT && type == VMBUS_MESSAGE_TYPE);
 	(void)vp;
 	if (w->silent)
 		return 0;
@@ -96,7 +97,7 @@ static uint64_t guest_physical(void *context, const void *memory)
 	struct wired *w = context;
 	uintptr_t offset = (uintptr_t)memory - (uintptr_t)w->arena;
 
-	ck_assert_msg(offset < ARENA_BYTES, "the client shares memory that nobody gave it");
+	assert(offset < ARENA_BYTES && "the client shares memory that nobody gave it");
 	return ARENA_GPA + offset;
 }
 
@@ -149,7 +150,7 @@ void wired_init(struct wired *w)
 	w->map = (struct guest_map){ 1, { { ARENA_GPA, ARENA_BYTES, w->arena } } };
 	w->state = calloc(1, VMBUS_STATE_BYTES);
 	w->server = vmbus_server_create(w->state, &w->map, 2, &host_ops, w);
-	ck_assert_ptr_nonnull(w->server);
+	assert(w->server);
 	w->patience = PATIENCE;
 	vsc_vmbus_init(&w->bus, &guest_os, w, 0);
 }
@@ -166,13 +167,13 @@ void *wired_memory(struct wired *w, size_t bytes)
 	void *at = w->arena + w->used;
 
 	w->used += (bytes + 4095) & ~(size_t)4095;
-	ck_assert_uint_le(w->used, ARENA_BYTES);
+	assert(w->used <= ARENA_BYTES);
 	return at;
 }
 
 void wired_connect(struct wired *w)
 {
 	vmbus_server_start(w->server);
-	ck_assert_int_eq(vsc_vmbus_connect(&w->bus, 0), 0);
-	ck_assert_int_eq(vsc_vmbus_request_offers(&w->bus), 0);
+	assert(vsc_vmbus_connect(&w->bus, 0) == 0);
+	assert(vsc_vmbus_request_offers(&w->bus) == 0);
 }
