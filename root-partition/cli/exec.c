@@ -26,11 +26,11 @@ static int connect_guest(const char *name, const char *folder)
 		return fd;
 	}
 	if (fd == -ENOENT || fd == -ENOTDIR)
-		complain(name, "its definition switches hvsock off, or it was started before bulkhead was upgraded; without hvsock no command can be run in it");
+		complain(name, "has no stream sockets, through which commands are run: its definition says <vsock state='off'>, or its worker is older");
 	else if (fd == -ECONNRESET)
 		complain(name, "the worker has closed the connection; 'bhctl show %s' says what became of it", name);
 	else if (fd == -ECONNREFUSED)
-		complain(name, "the guest serves no commands (%s); " REMEDY, why);
+		complain(name, "%s%s", why, strstr(why, "listens") ? "; " REMEDY : "");
 	else
 		complain(name, "%s/connect: %s", folder, strerror(-fd));
 	return -1;

@@ -29,10 +29,14 @@ refuse 125 "^bhctl: nobody: no such partition" "$BHCTL" exec nobody -- true
 refuse 125 "^bhctl: a: is not running" "$BHCTL" exec a -- true
 refuse 125 "is bulkheadd running" "$BHCTL" --socket "$dir/none.sock" exec a -- true
 expect "started" "$BHCTL" start a
-refuse 125 "^bhctl: a: its definition switches hvsock off" "$BHCTL" exec a -- true
+refuse 125 "^bhctl: a: has no stream sockets, .*<vsock state=" "$BHCTL" exec a -- true
 
-guest_start "no one listens on port 5000"
-refuse 125 "^bhctl: a: the guest serves no commands .no one listens on port 5000.; install the package bulkhead-guest" "$BHCTL" exec a -- true
+guest_start "nobody in the guest listens on port 5000"
+refuse 125 "^bhctl: a: nobody in the guest listens on port 5000; install the package bulkhead-guest" "$BHCTL" exec a -- true
+guest_stop
+
+guest_start "too many connections"
+refuse 125 "^bhctl: a: too many connections\$" "$BHCTL" exec a -- true
 guest_stop
 
 guest_start
@@ -60,9 +64,9 @@ for i in $(seq 50); do
 	[ $? = "$i" ] && [ "$(cat "$dir/out-$i")" = "$i" ] || fail "the command $i of 50 at once"
 done
 
-"$BHCTL" exec a -- sleep 1000 2>"$dir/lost" &
+"$BHCTL" exec a -- sleep 999 2>"$dir/lost" &
 client=$!
-eventually 5 grep -q 'sleep 1000' "$dir/guest.log"
+eventually 5 grep -q "sleep 999" "$dir/guest.log"
 pkill -KILL -P "$guest_pid"
 wait "$client"
 expect "a connection that is lost is 125" [ $? = 125 ]
