@@ -59,7 +59,7 @@ uint64_t hvcall_register_intercept_result(struct hypercall *call)
 	struct child_partition *c;
 	struct partition *p;
 
-	if (in->intercept_type != 2)
+	if (in->intercept_type != HV_INTERCEPT_TYPE_CPUID)
 		return HV_STATUS_INVALID_PARAMETER;
 	lock(&hv.lock);
 	p = partition_find(in->partition_id);

@@ -82,6 +82,7 @@ struct partition_config {
 	uint32_t vp_count;
 	char    *kernel, *initrd, *cmdline;           /* initrd, cmdline may be NULL */
 	unsigned integration;                         /* enum config_integration */
+	bool     invariant_tsc;                       /* offered to the guest: it may then use the TSC as its clock */
 	enum config_on_crash on_crash;
 	uint32_t crash_limit, crash_within_s;
 	enum config_on_reboot on_reboot;

@@ -92,6 +92,18 @@ static int read_timesync(struct reader *r, const xmlNode *node, const char *text
 	return read_integration(r, node, CONFIG_IC_TIMESYNC);
 }
 
+static int read_invtsc(struct reader *r, const xmlNode *node, const char *text)
+{
+	static const struct value_choice states[] = { { "on", 1 }, { "off", 0 }, { NULL, 0 } };
+	unsigned on;
+
+	(void)text;
+	if (value_choose(r, node, "state", reader_attribute(r, node, "state"), states, &on))
+		return -1;
+	r->config->invariant_tsc = on;
+	return 0;
+}
+
 static int read_on_crash(struct reader *r, const xmlNode *node, const char *text)
 {
 	static const struct value_choice actions[] = {
@@ -277,6 +289,7 @@ static const struct element_rule integration_children[] = {
 
 static const struct element_rule features_children[] = {
 	{ "integration", HOLDS_ELEMENTS, 0, NULL, integration_children, NULL, NULL },
+	{ "invtsc", HOLDS_NOTHING, 0, ATTRIBUTES("!state"), NULL, read_invtsc, NULL },
 	{ 0 }
 };
 

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "abi/tlfs.h"
 #include "root-partition/daemon/sockets.h"
 
 #define WORKER_FIRST_FD 3
@@ -195,6 +196,10 @@ int spawn_open_files(struct spawn *s, struct worker_config *ret)
 	w->memory_bytes = config->memory_bytes;
 	w->vp_count = config->vp_count;
 	w->ic_mask = config->integration;
+	if (config->invariant_tsc)
+		w->cpuid[w->cpuid_count++] = (struct worker_cpuid){
+			.leaf = HV_CPUID_FEATURES, .value = { HV_ACCESS_TSC_INVARIANT }, .mask = { HV_ACCESS_TSC_INVARIANT }
+		};
 	w->uid = s->uid;
 	w->gid = s->gid;
 	w->disk_count = config->disk_count;

@@ -171,6 +171,23 @@ int mshv_partition_assert_interrupt(const struct mshv_partition *pt, uint32_t ty
 	return root_hvcall(pt->fd, &call);
 }
 
+int mshv_partition_set_cpuid(const struct mshv_partition *pt, uint32_t leaf, const uint32_t value[4], const uint32_t mask[4])
+{
+	struct hv_input_register_intercept_result in = { .intercept_type = HV_INTERCEPT_TYPE_CPUID, .eax = leaf };
+	struct mshv_root_hvcall call = {
+		.code = HVCALL_REGISTER_INTERCEPT_RESULT,
+		.in_sz = sizeof in,
+		.in_ptr = (uintptr_t)&in,
+	};
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		in.result[i].value = value[i];
+		in.result[i].mask = mask[i];
+	}
+	return root_hvcall(pt->fd, &call);
+}
+
 static void *map_page(int fd, unsigned int page, int protection)
 {
 	void *p = mmap(NULL, HV_PAGE_SIZE, protection, MAP_SHARED, fd, (off_t)page * HV_PAGE_SIZE);

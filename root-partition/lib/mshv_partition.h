@@ -50,6 +50,8 @@ int mshv_partition_post_message(const struct mshv_partition *pt, uint32_t vp_ind
 				const void *payload, size_t size);
 /** HV_PARTITION_PROPERTY_*. */
 int mshv_partition_get_property(const struct mshv_partition *pt, uint32_t code, uint64_t *ret);
+/** Replaces bits of a CPUID leaf as the guest sees it: (leaf & ~mask) | (value & mask), EAX to EDX. Before its VPs run. */
+int mshv_partition_set_cpuid(const struct mshv_partition *pt, uint32_t leaf, const uint32_t value[4], const uint32_t mask[4]);
 /** Asserts a vector as an MSI or an IOAPIC pin would. type and flags: HV_INTERRUPT_*. */
 int mshv_partition_assert_interrupt(const struct mshv_partition *pt, uint32_t type, uint32_t flags, uint64_t dest,
 				    uint32_t vector);

@@ -64,6 +64,14 @@ struct worker_vsock {
 	struct worker_port_range connect[WORKER_MAX_PORT_RANGES]; /* ports of the guest that the host may connect to */
 };
 
+#define WORKER_MAX_CPUID 8u
+
+/** Bits of one CPUID leaf that are not as the hypervisor has them: (its & ~mask) | (value & mask), EAX to EDX. */
+struct worker_cpuid {
+	uint32_t leaf;
+	uint32_t value[4], mask[4];
+};
+
 enum worker_ic { WORKER_IC_SHUTDOWN = 1, WORKER_IC_HEARTBEAT = 2, WORKER_IC_TIMESYNC = 4 };
 
 struct worker_config {
@@ -86,9 +94,10 @@ struct worker_config {
 	uint32_t disk_count;
 	uint32_t start_paused;
 	struct worker_disk disk[WORKER_MAX_DISKS];
-	uint32_t interface_count, reserved;
+	uint32_t interface_count, cpuid_count;
 	struct worker_interface interface[WORKER_MAX_INTERFACES];
 	struct worker_vsock vsock;
+	struct worker_cpuid cpuid[WORKER_MAX_CPUID];
 	char     cmdline[2048];
 };
 

@@ -68,6 +68,8 @@ static int check_interfaces(const struct worker_config *c, char *why, size_t siz
 	char reason[128];
 	unsigned int i, j;
 
+	if (c->cpuid_count > WORKER_MAX_CPUID)
+		return refuse(why, size, "CPUID leaves: %u; at most %u", c->cpuid_count, WORKER_MAX_CPUID);
 	if (c->interface_count > WORKER_MAX_INTERFACES)
 		return refuse(why, size, "interfaces: %u; at most %u", c->interface_count, WORKER_MAX_INTERFACES);
 	for (i = 0; i < c->interface_count; i++) {

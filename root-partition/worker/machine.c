@@ -111,6 +111,10 @@ static int open_partition(struct machine *m)
 	rc = map_memory(m);
 	if (rc < 0)
 		return fail(rc, "partition: its memory cannot be mapped");
+	for (i = 0; i < m->config.cpuid_count && rc == 0; i++)
+		rc = mshv_partition_set_cpuid(&m->partition, m->config.cpuid[i].leaf, m->config.cpuid[i].value, m->config.cpuid[i].mask);
+	if (rc < 0)
+		return fail(rc, "partition: its CPUID cannot be set");
 	for (i = 0; i < m->config.vp_count && rc == 0; i++)
 		rc = mshv_vp_create(&m->partition, i, &m->vps.vp[i].mshv);
 	return rc < 0 ? fail(rc, "partition: a VP cannot be created") : 0;

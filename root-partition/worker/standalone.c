@@ -31,6 +31,7 @@ const char standalone_help[] =
 	"  --disk FILE[,OPT]   SCSI disk on controller 0, in order of LUN; OPT: ro, 4096 (block size), unsafe (no flush),\n"
 	"                      buffered (no O_DIRECT). May be repeated.\n"
 	"  --tap NAME[,MAC]    network interface on that TAP device, made if there is none; may be repeated\n"
+	"  --cpuid LEAF.REG=VALUE/MASK   bits of a CPUID leaf, all hexadecimal, as 40000003.eax=8000/8000; may be repeated\n"
 	"  --console WHERE     stdio (default; Ctrl-] ends the guest), or the path of a socket to listen on\n"
 	"  --console-log FILE  appends what the guest prints\n"
 	"  --name NAME         for log lines; default standalone\n"
@@ -136,6 +137,28 @@ static int add_tap(struct worker_config *c, char *text)
 	return 0;
 }
 
+static int add_cpuid(struct worker_config *c, const char *text)
+{
+	static const char *const names[] = { "eax", "ebx", "ecx", "edx" };
+	struct worker_cpuid *to = &c->cpuid[c->cpuid_count];
+	unsigned int leaf, value, mask, i;
+	char name[4], end;
+
+	if (c->cpuid_count == WORKER_MAX_CPUID)
+		return complain("--cpuid", "too many");
+	if (sscanf(text, "%x.%3[a-dx]=%x/%x%c", &leaf, name, &value, &mask, &end) != 4)
+		return complain(text, "use LEAF.REG=VALUE/MASK, as 40000003.eax=8000/8000");
+	for (i = 0; i < 4 && strcmp(name, names[i]) != 0; i++)
+		;
+	if (i == 4)
+		return complain(text, "unknown register; use eax, ebx, ecx or edx");
+	*to = (struct worker_cpuid){ .leaf = leaf };
+	to->value[i] = value;
+	to->mask[i] = mask;
+	c->cpuid_count++;
+	return 0;
+}
+
 static int listen_at(const char *path, int *ret)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -182,7 +205,7 @@ static int make_descriptors(struct worker_config *c)
 }
 
 enum { OPT_KERNEL = 1, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_CPUS, OPT_DISK, OPT_CONSOLE, OPT_CONSOLE_LOG, OPT_NAME,
-       OPT_USER, OPT_NO_IC, OPT_TAP };
+       OPT_USER, OPT_NO_IC, OPT_TAP, OPT_CPUID };
 
 static const struct option options[] = {
 	{ "kernel", required_argument, NULL, OPT_KERNEL },   { "initrd", required_argument, NULL, OPT_INITRD },
@@ -191,6 +214,7 @@ static const struct option options[] = {
 	{ "console", required_argument, NULL, OPT_CONSOLE }, { "console-log", required_argument, NULL, OPT_CONSOLE_LOG },
 	{ "name", required_argument, NULL, OPT_NAME },       { "user", required_argument, NULL, OPT_USER },
 	{ "no-ic", no_argument, NULL, OPT_NO_IC },           { "tap", required_argument, NULL, OPT_TAP },
+	{ "cpuid", required_argument, NULL, OPT_CPUID },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -217,6 +241,8 @@ static int apply(struct standalone *s, int option, char *value)
 		return add_disk(c, value);
 	case OPT_TAP:
 		return add_tap(c, value);
+	case OPT_CPUID:
+		return add_cpuid(c, value);
 	case OPT_CONSOLE:
 		s->console_stdio = strcmp(value, "stdio") == 0;
 		return s->console_stdio ? 0 : listen_at(value, &c->console_fd);

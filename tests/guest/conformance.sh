@@ -3,14 +3,16 @@
 # The guest programs as children: each alone, then two at once.
 . /lab/functions.sh
 worker=/usr/libexec/bulkhead/bulkhead-worker
+more=
 
-# guest NAME CPUS MORE...: a child that runs program NAME; what it prints goes to /run/out/NAME.log.
+# guest NAME CPUS MORE...: a child that runs program NAME; what it prints goes to /run/out/NAME.log. $more: options for the worker.
 guest() {
 	guest_name=$1
 	guest_cpus=$2
 	shift 2
+	# shellcheck disable=SC2086
 	timeout -k 2 60 "$worker" --standalone --kernel /lab/conformance.elf --memory 64MiB --cpus "$guest_cpus" \
-		--disk /disks/three.img --append "test=$guest_name $*" >"/run/out/$guest_name.log" 2>"/run/out/$guest_name.worker" </dev/null
+		--disk /disks/three.img $more --append "test=$guest_name $*" >"/run/out/$guest_name.log" 2>"/run/out/$guest_name.worker" </dev/null
 	guest_code=$?
 	cat "/run/out/$guest_name.log" "/run/out/$guest_name.worker"
 	return $guest_code
@@ -36,6 +38,18 @@ sed -n 's/^ROW //p' /run/out/features.log | sort >/run/out/rows.guest
 grep -E '^\| [^|]+ \| (read|write [0-9a-f]+h|call [0-9a-f]+h) \|' /scenario/tlfs-coverage.md | cut -d'|' -f1-4 | sed 's/$/|/' | sort >/run/out/rows.document
 expect "the same rows" diff /run/out/rows.document /run/out/rows.guest
 expect "rows" test -s /run/out/rows.guest
+
+# The answers follow what CPUID is made to say: nothing but hypercalls and the VP index, then all and invariant TSC.
+step nothing "nothing is granted"
+more="--cpuid 40000003.eax=60/ffffffff --cpuid 40000003.ebx=0/ffffffff --cpuid 40000003.edx=0/ffffffff
+	--cpuid 40000004.eax=0/ffffffff --cpuid 40000004.ebx=0/ffffffff"
+passes features 1
+expect "4 rows work: GUEST_OS_ID, HYPERCALL, VP_INDEX" [ "$(grep -c '^ROW .* works |' /run/out/features.log)" = 4 ]
+step invtsc "invariant TSC is granted"
+more="--cpuid 40000003.eax=8000/8000"
+passes features 1
+expect "its control register works" grep -q '^ROW | TSC_INVARIANT_CONTROL | write 1h | works |' /run/out/features.log
+more=
 
 for name in smp tlbflush nmi fpu; do
 	step $name "two VPs"

@@ -281,7 +281,7 @@ struct hv_output_translate_va {
 struct hv_input_register_intercept_result {
 	uint64_t partition_id;
 	uint32_t vp_index;
-	uint32_t intercept_type;         /* 2 */
+	uint32_t intercept_type;         /* HV_INTERCEPT_TYPE_CPUID */
 	uint32_t eax, ecx;
 	uint8_t  subleaf_specific;
 	uint8_t  always_override;
@@ -289,6 +289,7 @@ struct hv_input_register_intercept_result {
 	struct { uint32_t value, mask; } result[4]; /* eax ebx ecx edx */
 	uint32_t padding2;
 };
+#define HV_INTERCEPT_TYPE_CPUID 2
 _Static_assert(sizeof(struct hv_input_register_intercept_result) == 64, "hvhdk.h, with tail padding");
 
 /** ASSERT_VIRTUAL_INTERRUPT (94h). */

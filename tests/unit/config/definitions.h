@@ -36,7 +36,7 @@ static const char full_definition[] =
 	"\t\t\t<bandwidth><outbound average='128'/><inbound average='1000' peak='5000' burst='1024'/></bandwidth>\n"
 	"\t\t\t<vlan><tag id='42'/></vlan><mtu size='9000'/><link state='down'/><port macspoofing='on'/></interface>\n"
 	"\t</devices>\n"
-	"\t<features><integration><timesync state='off'/><shutdown state='on'/></integration></features>\n"
+	"\t<features><integration><timesync state='off'/><shutdown state='on'/></integration><invtsc state='on'/></features>\n"
 	"\t<os>\n"
 	"\t\t<cmdline>console=ttyS0 <![CDATA[a<b]]> c&amp;d</cmdline>\n"
 	"\t\t<initrd>/boot/initrd</initrd>\n"

@@ -42,6 +42,7 @@ START_TEST(full_definition_is_read)
 	ck_assert_str_eq(c->initrd, "/boot/initrd");
 	ck_assert_str_eq(c->cmdline, "console=ttyS0 a<b c&d");
 	ck_assert_uint_eq(c->integration, CONFIG_IC_SHUTDOWN | CONFIG_IC_HEARTBEAT);
+	ck_assert(c->invariant_tsc);
 	ck_assert_int_eq(c->on_crash, CONFIG_CRASH_RESTART);
 	ck_assert_uint_eq(c->crash_limit, 5);
 	ck_assert_uint_eq(c->crash_within_s, 60);
@@ -86,6 +87,7 @@ START_TEST(minimal_definition_has_defaults)
 
 	ck_assert_uint_eq(c->vp_count, 1);
 	ck_assert_uint_eq(c->integration, CONFIG_IC_ALL);
+	ck_assert(!c->invariant_tsc);
 	ck_assert_int_eq(c->on_crash, CONFIG_CRASH_STOP);
 	ck_assert_int_eq(c->on_reboot, CONFIG_REBOOT_RESTART);
 	ck_assert(!c->autostart && c->console_log && !c->initrd && !c->cmdline);
@@ -186,6 +188,8 @@ static const struct refused {
 	  "4294967295 and ranges, such as 22,5000-5010, or nothing for none", false },
 	{ VSOCK("", "<connect ports='1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17'/>"), "t.xml:5:19: <connect ports='1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17'>: "
 	  "more than 16 ranges", false },
+	{ WITH("  <features><invtsc/></features>\n"), "t.xml:5:13: <invtsc>: attribute 'state' is missing", true },
+	{ WITH("  <features><invtsc state='yes'/></features>\n"), "t.xml:5:13: <invtsc state='yes'>: 'yes' is unknown; use on or off", true },
 	{ WITH("  <devices><console type='pty'/></devices>\n"), "t.xml:5:12: <console type='pty'>: 'pty' is unknown; use unix", true },
 	{ WITH("  <devices>\n    <disk><source file='/a'/></disk></devices>\n"), "t.xml:6:5: <disk>: attribute 'type' is missing", true },
 	{ WITH("  <devices>\n    <disk type='network'/></devices>\n"), "t.xml:6:5: <disk type='network'>: 'network' is unknown; use file or block", true },
