@@ -174,25 +174,44 @@ static const struct {
 	{ HV_PARTITION_PROPERTY_UNIMPLEMENTED_MSR_ACTION, 0, "an MSR that is not implemented raises #GP" },
 };
 
+static bool get_property(const struct partition *p, uint32_t code, uint64_t *value)
+{
+	for (unsigned int i = 0; i < sizeof fixed_properties / sizeof fixed_properties[0]; i++)
+		if (fixed_properties[i].code == code) {
+			*value = fixed_properties[i].value;
+			return true;
+		}
+	switch (code) {
+	case HV_PARTITION_PROPERTY_MAX_XSAVE_DATA_SIZE:
+		*value = CHILD_XSAVE_BYTES;
+		return true;
+	case HV_PARTITION_PROPERTY_PROCESSOR_CLOCK_FREQUENCY:
+		*value = hv.tsc_hz;
+		return true;
+	case HV_PARTITION_PROPERTY_PRIVILEGE_FLAGS:
+		*value = p ? p->child.grants.privileges : 0;
+		return p;
+	case HV_PARTITION_PROPERTY_REFERENCE_TIME:
+		*value = p ? child_reference_time(p) : 0;
+		return p;
+	}
+	return false;
+}
+
+/** HV_PARTITION_ID_SELF, the root: what holds for every partition. */
 uint64_t hvcall_get_partition_property(struct hypercall *call)
 {
 	const struct hv_input_partition_property *in = call->input;
-	uint64_t status = HV_STATUS_UNKNOWN_PROPERTY;
+	bool self = in->partition_id == HV_PARTITION_ID_SELF;
+	uint64_t status = HV_STATUS_SUCCESS;
 	struct partition *p;
 
 	lock(&hv.lock);
-	p = partition_find(in->partition_id);
-	if (!p)
+	p = self ? NULL : partition_find(in->partition_id);
+	if (!p && !self)
 		status = HV_STATUS_INVALID_PARTITION_ID;
-	for (unsigned int i = 0; p && i < sizeof fixed_properties / sizeof fixed_properties[0]; i++)
-		if (fixed_properties[i].code == in->property_code) {
-			*(uint64_t *)call->output = fixed_properties[i].value;
-			status = HV_STATUS_SUCCESS;
-		}
-	if (p && in->property_code == HV_PARTITION_PROPERTY_REFERENCE_TIME) {
-		*(uint64_t *)call->output = child_reference_time(p);
-		status = HV_STATUS_SUCCESS;
-	}
+	else if (!get_property(p, in->property_code, call->output))
+		status = HV_STATUS_UNKNOWN_PROPERTY;
 	unlock(&hv.lock);
 	return status;
 }

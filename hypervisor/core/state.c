@@ -14,7 +14,6 @@
 #define XSTATE_BV_OFFSET 512
 #define XCOMP_BV_OFFSET  520
 #define XCOMP_COMPACTED  (1ull << 63)
-#define XSAVE_BYTES      832
 #define MXCSR_OFFSET     24
 #define MXCSR_RESERVED   0xffff0000u
 #define FEATURES         7ull
@@ -68,7 +67,7 @@ static bool xsave_in(struct vp *vp, const uint8_t *in)
 	/* What XRSTOR would fault on. */
 	if (present & ~FEATURES || (format & ~(XCOMP_COMPACTED | FEATURES)) || mxcsr & MXCSR_RESERVED)
 		return false;
-	memcpy(vp->fpu, in, XSAVE_BYTES);
+	memcpy(vp->fpu, in, CHILD_XSAVE_BYTES);
 	memset(vp->fpu + XCOMP_BV_OFFSET, 0, 56);
 	return true;
 }
@@ -82,7 +81,7 @@ static bool get_state(const struct vp *vp, uint32_t type, uint8_t *page)
 		lapic_out(&vp->child.lapic, (struct hv_local_interrupt_controller_state *)page);
 		return true;
 	case HV_VP_STATE_XSAVE:
-		memcpy(page, vp->fpu, XSAVE_BYTES);
+		memcpy(page, vp->fpu, CHILD_XSAVE_BYTES);
 		memcpy(page + XCOMP_BV_OFFSET, &format, 8);
 		return true;
 	}

@@ -67,6 +67,9 @@ struct vp {
 };
 _Static_assert(sizeof(struct vp) <= HV_PAGE_SIZE, "one page of the partition's pool");
 
+/** x87, SSE and AVX state in XSAVE's format. */
+#define CHILD_XSAVE_BYTES 832u
+
 #define VP_PENDING_NMI  1u
 #define VP_PENDING_INIT 2u
 #define VP_PENDING_SIPI 4u

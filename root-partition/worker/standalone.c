@@ -146,7 +146,7 @@ static int add_cpuid(struct worker_config *c, const char *text)
 
 	if (c->cpuid_count == WORKER_MAX_CPUID)
 		return complain("--cpuid", "too many");
-	if (sscanf(text, "%x.%3[a-dx]=%x/%x%c", &leaf, name, &value, &mask, &end) != 4)
+	if (sscanf(text, "%x.%3[a-ex]=%x/%x%c", &leaf, name, &value, &mask, &end) != 4)
 		return complain(text, "use LEAF.REG=VALUE/MASK, as 40000003.eax=8000/8000");
 	for (i = 0; i < 4 && strcmp(name, names[i]) != 0; i++)
 		;

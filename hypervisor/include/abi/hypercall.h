@@ -162,10 +162,13 @@ struct hv_input_partition_property {
 	uint64_t value;                 /* SET only */
 };
 _Static_assert(sizeof(struct hv_input_partition_property) == 24, "hvhdk.h");
+#define HV_PARTITION_PROPERTY_PRIVILEGE_FLAGS         0x00010000u  /* leaf 40000003h EBX:EAX */
 #define HV_PARTITION_PROPERTY_SYNTHETIC_PROC_FEATURES 0x00010001u
 #define HV_PARTITION_PROPERTY_TIME_FREEZE             0x00030003u
 #define HV_PARTITION_PROPERTY_REFERENCE_TIME          0x00030005u
 #define HV_PARTITION_PROPERTY_UNIMPLEMENTED_MSR_ACTION 0x00050017u
+#define HV_PARTITION_PROPERTY_MAX_XSAVE_DATA_SIZE     0x00060008u  /* bytes */
+#define HV_PARTITION_PROPERTY_PROCESSOR_CLOCK_FREQUENCY 0x00060009u /* Hz */
 
 /** DEPOSIT_MEMORY (48h), rep: pages move from the root to the partition's pool. */
 struct hv_input_deposit_memory {

@@ -261,5 +261,36 @@ START_TEST(connections)
 	ck_assert_uint_eq(machine_call(HVCALL_BULKHEAD_CONNECT, &in, sizeof in, 0), HV_STATUS_INVALID_PARAMETER);
 }
 
-RUN_TESTS("hypervisor/root_calls", control_word_and_input, life_of_a_partition, ownership, mapping, one_page_many_times,
+static uint64_t property(uint64_t id, uint32_t code)
+{
+	struct hv_input_partition_property in = { .partition_id = id, .property_code = code };
+
+	return HV_RESULT_STATUS(machine_call(HVCALL_GET_PARTITION_PROPERTY, &in, offsetof(struct hv_input_partition_property, value), 0));
+}
+
+/* The root asks for itself what holds for every partition, a child for its own; what nobody knows and nobody's id are told apart. */
+START_TEST(properties)
+{
+	const uint64_t *value;
+	uint64_t id;
+
+	machine_start();
+	id = machine_partition(1);
+	value = machine_page(MACHINE_OUT_PA);
+	ck_assert_uint_eq(property(HV_PARTITION_ID_SELF, HV_PARTITION_PROPERTY_PROCESSOR_CLOCK_FREQUENCY), HV_STATUS_SUCCESS);
+	ck_assert_uint_eq(*value, MACHINE_TSC_HZ);
+	ck_assert_uint_eq(property(id, HV_PARTITION_PROPERTY_PROCESSOR_CLOCK_FREQUENCY), HV_STATUS_SUCCESS);
+	ck_assert_uint_eq(*value, MACHINE_TSC_HZ);
+	ck_assert_uint_eq(property(HV_PARTITION_ID_SELF, HV_PARTITION_PROPERTY_MAX_XSAVE_DATA_SIZE), HV_STATUS_SUCCESS);
+	ck_assert_uint_eq(*value, CHILD_XSAVE_BYTES);
+	ck_assert_uint_eq(property(HV_PARTITION_ID_SELF, HV_PARTITION_PROPERTY_TIME_FREEZE), HV_STATUS_SUCCESS);
+	ck_assert_uint_eq(*value, 0);
+	ck_assert_uint_eq(property(id, HV_PARTITION_PROPERTY_PRIVILEGE_FLAGS), HV_STATUS_SUCCESS);
+	ck_assert_uint_eq(*value, machine_find(id)->child.grants.privileges);
+	ck_assert_uint_eq(property(HV_PARTITION_ID_SELF, HV_PARTITION_PROPERTY_REFERENCE_TIME), HV_STATUS_UNKNOWN_PROPERTY);
+	ck_assert_uint_eq(property(HV_PARTITION_ID_SELF, 0x12345), HV_STATUS_UNKNOWN_PROPERTY);
+	ck_assert_uint_eq(property(id + 1, HV_PARTITION_PROPERTY_TIME_FREEZE), HV_STATUS_INVALID_PARTITION_ID);
+}
+
+RUN_TESTS("hypervisor/root_calls", properties, control_word_and_input, life_of_a_partition, ownership, mapping, one_page_many_times,
 	  deposit_waits_for_every_cpu, registers, connections)
