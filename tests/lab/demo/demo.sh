@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=sh
-# The part of the demo that runs in the root partition: steps 2 to 8.
+# The part of the demo that runs in the root partition: from step 2 on.
 . /lab/functions.sh
 . /lab/partitions.sh
 
@@ -59,6 +59,12 @@ lab_mark=$(said_count two 'guest-io: old data verified')
 run bhctl start two
 eventually 30 "the second boots again and finds its data" said_more two 'guest-io: old data verified' "$lab_mark"
 expect "its file system is sound" not said two 'EXT4-fs error|FAILED'
+
+step exec "run commands in the first child, without a network"
+eventually 20 "its service answers" bhctl exec one -- true
+run bhctl exec one -- uname -a
+refuse 3 '^in the child$' bhctl exec one -- sh -c 'echo in the child; exit 3'
+expect "a file sent to a command arrives whole" [ "$(bhctl exec one -- sha256sum </lab/vmlinuz)" = "$(sha256sum </lab/vmlinuz)" ]
 
 step 6 "SIGKILL the daemon while a child runs"
 rounds=$(said_count two 'guest-io: round')
