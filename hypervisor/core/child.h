@@ -99,6 +99,7 @@ bool child_wrmsr(struct cpu *cpu, struct vp *vp, uint32_t msr, uint64_t value, e
 /** Reads the partition's grants from its CPUID; whenever that changes. */
 void child_grant(struct partition *p);
 void child_cpuid(struct vp *vp, uint32_t leaf, uint32_t subleaf, struct cpuid_result *r);
+/** With VP_RUN_ABSENT, as child_wrmsr's *result too, nothing has happened: the caller leaves RIP at the instruction. */
 enum vp_run_result child_hypercall(struct vp *vp);
 
 /* Registers that are neither the processor's nor core/registers.c's. */

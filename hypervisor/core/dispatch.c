@@ -101,7 +101,9 @@ static uint32_t run(struct cpu *cpu, struct vp *vp, struct bh_output_dispatch_vp
 		if (child_next_deadline(vp) < vp->armed_deadline)
 			vp->leave = true;
 	}
-	if (result == VP_RUN_INTERCEPT)
+	if (result == VP_RUN_ABSENT)
+		vp_ask_page(vp);
+	if (result == VP_RUN_INTERCEPT || result == VP_RUN_ABSENT)
 		out->dispatch_event = HV_VP_DISPATCH_EVENT_INTERCEPT;
 	return HV_VP_DISPATCH_STATE_READY;
 }

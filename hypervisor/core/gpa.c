@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Memory of partitions: deposit and withdraw of pool pages, mapping of the root's pages into a child. */
+#include "abi/bulkhead.h"
 #include "abi/status.h"
 #include "arch/x86/npt.h"
 #include "core/calls.h"
@@ -7,8 +8,8 @@
 #include "core/hypervisor.h"
 #include "core/partition.h"
 
-/* A child's guest-physical addresses have this many bits; its CPUID leaf 80000008h says so. */
-#define GFN_LIMIT (1ull << (40 - 12))
+/* Its CPUID leaf 80000008h says so. */
+#define GFN_LIMIT (1ull << (BH_CHILD_GPA_BITS - 12))
 
 static struct pool *find_pool(uint64_t id)
 {

@@ -133,6 +133,10 @@ static uint64_t copy_memory(struct child_call *call, uint32_t size, uint32_t rep
 
 	if (gpa & 7 || (gpa & (HV_PAGE_SIZE - 1)) + size + reps_size > HV_PAGE_SIZE)
 		return HV_STATUS_INVALID_ALIGNMENT;
+	if (vp_page_absent(call->vp, gpa)) {
+		call->result = VP_RUN_ABSENT;
+		return HV_STATUS_INVALID_PARAMETER;
+	}
 	return guest_read_physical(call->vp, gpa, call->input, size) ? HV_STATUS_SUCCESS : HV_STATUS_INVALID_PARAMETER;
 }
 
@@ -179,10 +183,8 @@ enum vp_run_result child_hypercall(struct vp *vp)
 	call.control = reg(vp, 1);
 	call.result = VP_RUN_CONTINUE;
 	rax.reg64 = carry_out(&call);
-	if (call.result == VP_RUN_UNDEFINED)
+	if (call.result == VP_RUN_UNDEFINED || call.result == VP_RUN_ABSENT)
 		return call.result;
 	vp_vendor_set_register(vp, HV_X64_REGISTER_RAX, &rax);
-	if (call.result == VP_RUN_INTERCEPT && vp->register_page)
-		vp_vendor_fill_register_page(vp, vp->register_page);
 	return call.result;
 }

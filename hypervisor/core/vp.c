@@ -3,6 +3,7 @@
 #include "core/vp.h"
 
 #include "abi/status.h"
+#include "arch/x86/npt.h"
 #include "core/calls.h"
 #include "core/hypercall.h"
 #include "core/hypervisor.h"
@@ -49,6 +50,30 @@ void vp_intercept(struct vp *vp, uint32_t type, const void *payload, uint8_t siz
 	}
 	if (vp->register_page)
 		vp_vendor_fill_register_page(vp, vp->register_page);
+}
+
+bool vp_page_absent(struct vp *vp, uint64_t gpa)
+{
+	uint64_t page = gpa & ~(PAGE_SIZE - 1);
+	struct npt_translation t;
+	bool asked = vp->absent_page == page + 1;
+
+	/* The root's own accesses to a VP's registers have nobody to run the instruction again. */
+	if (!vp->output)
+		return false;
+	vp->absent_page = 0;
+	if (asked || npt_walk(vp->partition->npt, page, &t))
+		return false;
+	vp->absent_page = page + 1;
+	return true;
+}
+
+void vp_ask_page(struct vp *vp)
+{
+	struct hv_x64_memory_intercept_message m = { .guest_physical_address = vp->absent_page - 1 };
+
+	vp_intercept_header(vp, &m.header, 0, HV_INTERCEPT_ACCESS_WRITE);
+	vp_intercept(vp, HVMSG_BULKHEAD_POPULATE, &m, sizeof m);
 }
 
 /* Looks up partition and VP and takes the VP for this CPU. With hv.lock. */

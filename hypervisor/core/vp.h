@@ -61,6 +61,7 @@ struct vp {
 	struct bh_output_dispatch_vp *output;
 	bool     leave;              /* return to the root at the next chance */
 	uint64_t armed_deadline;     /* TSC at which the root wakes us */
+	uint64_t absent_page;        /* GPA + 1 of the page that the root was last asked for, 0 = none */
 
 	struct bh_vp_stats stats;
 	struct child_vp child;
@@ -81,6 +82,7 @@ enum vp_run_result {
 	VP_RUN_HALTED,     /* HLT */
 	VP_RUN_UNDEFINED,  /* a hypercall that raises #UD */
 	VP_RUN_INTERCEPT,  /* a message was written; the VP waits for the root */
+	VP_RUN_ABSENT,     /* the instruction needs vp->absent_page and was not begun: it runs again when the root was asked */
 };
 
 static inline bool vp_is_owned(const struct vp *vp)
@@ -106,6 +108,13 @@ bool vp_flush_complete(struct vp *vp);
 void vp_post_pending(struct vp *vp, uint32_t what, uint8_t sipi_vector);
 /** Ends the current run with a message to the root: header and type are filled in; payload is the intercept message. */
 void vp_intercept(struct vp *vp, uint32_t type, const void *payload, uint8_t size);
+/**
+ * Whether an instruction of the running VP is to end with VP_RUN_ABSENT, because the page at gpa is not mapped and the root, which
+ * may populate memory on demand, was not asked for it yet. Asked in vain it is false: then the page is simply not there.
+ */
+bool vp_page_absent(struct vp *vp, uint64_t gpa);
+/** The message for VP_RUN_ABSENT. */
+void vp_ask_page(struct vp *vp);
 /** Fills the beginning that all intercept messages share. */
 void vp_intercept_header(struct vp *vp, struct hv_x64_intercept_message_header *h, uint8_t length, uint8_t access);
 

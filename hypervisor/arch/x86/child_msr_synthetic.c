@@ -229,6 +229,13 @@ static bool write_lapic(struct vp *vp, uint32_t x2apic_msr, uint64_t value)
 	return true;
 }
 
+/* MSRs that hand over a page of the child's, enabled by bit 0. */
+static bool names_page(uint32_t msr)
+{
+	return msr == HV_X64_MSR_HYPERCALL || msr == HV_X64_MSR_REFERENCE_TSC || msr == HV_X64_MSR_VP_ASSIST_PAGE ||
+	       msr == HV_X64_MSR_SIEFP || msr == HV_X64_MSR_SIMP;
+}
+
 bool synthetic_wrmsr(struct vp *vp, uint32_t msr, uint64_t value, enum vp_run_result *result)
 {
 	struct child_partition *c = &vp->partition->child;
@@ -236,6 +243,10 @@ bool synthetic_wrmsr(struct vp *vp, uint32_t msr, uint64_t value, enum vp_run_re
 
 	if (!granted(c, msr))
 		return false;
+	if (value & ENABLE && names_page(msr) && vp_page_absent(vp, value & ~0xfffull)) {
+		*result = VP_RUN_ABSENT;
+		return true;
+	}
 	switch (msr) {
 	case HV_X64_MSR_GUEST_OS_ID:
 		c->guest_os_id = value;

@@ -57,8 +57,10 @@ static uint32_t walk(const struct vp *vp, const struct paging_mode *mode, uint64
 		/* PAE has four top entries only. */
 		if (mode->levels == 3 && level == 2)
 			index &= 3;
-		if (!guest_read_physical(vp, table + index * mode->entry_size, &entry, mode->entry_size))
-			return HV_TRANSLATE_GVA_INVALID_PAGE_TABLE_FLAGS;
+		if (!guest_read_physical(vp, table + index * mode->entry_size, &entry, mode->entry_size)) {
+			*gpa = table;
+			return HV_TRANSLATE_GVA_GPA_UNMAPPED;
+		}
 		if (!(entry & PTE_PRESENT))
 			return HV_TRANSLATE_GVA_PAGE_NOT_PRESENT;
 		if (!(mode->levels == 3 && level == 2)) {

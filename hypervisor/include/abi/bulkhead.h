@@ -20,6 +20,7 @@
 #define BH_PAGEMAP_BASE 0xffff860000000000ull  /* one byte for each page below ram_limit */
 #define BH_IMAGE_BASE   0xffff870000000000ull  /* the image, 4 KiB pages with the ELF segments' permissions */
 #define BH_MAX_CPUS     64u
+#define BH_CHILD_GPA_BITS 40u                  /* a child's guest-physical addresses */
 
 /** Per CPU: state, root VMCB, host save area, stack. */
 #define BH_CPU_AREA_SIZE 32768u

@@ -279,6 +279,7 @@ struct hv_output_translate_va {
 #define HV_TRANSLATE_GVA_PAGE_NOT_PRESENT     1
 #define HV_TRANSLATE_GVA_PRIVILEGE_VIOLATION  2
 #define HV_TRANSLATE_GVA_INVALID_PAGE_TABLE_FLAGS 3
+#define HV_TRANSLATE_GVA_GPA_UNMAPPED         4  /* gpa_page: the table that is not there */
 
 /** REGISTER_INTERCEPT_RESULT (91h), type 2 = CPUID. */
 struct hv_input_register_intercept_result {

@@ -46,6 +46,7 @@ _Static_assert(sizeof(struct hv_message) == 256, "TLFS HV_MESSAGE");
 #define HVMSG_BULKHEAD_EOM              0xb0000002u /* a slot that POST_MESSAGE_DIRECT found taken is free again */
 #define HVMSG_BULKHEAD_CRASH            0xb0000003u /* the child wrote CRASH_CTL: struct bh_crash_message */
 #define HVMSG_BULKHEAD_RESET            0xb0000004u /* the child wrote HV_X64_MSR_RESET */
+#define HVMSG_BULKHEAD_POPULATE         0xb0000005u /* a page that the hypervisor needs is not mapped: hv_x64_memory_intercept_message */
 
 struct hv_x64_segment {
 	uint64_t base;

@@ -549,5 +549,30 @@ START_TEST(intercept_suspends)
 	ck_assert_uint_eq(status, HV_STATUS_INVALID_VP_STATE);
 }
 
+static int absent(struct vp *vp)
+{
+	return vp_page_absent(vp, 0x300000) ? VP_RUN_ABSENT : VP_RUN_CONTINUE;
+}
+
+/* The root is told which page is missing, once. */
+START_TEST(absent_page_is_asked_for)
+{
+	const struct hv_x64_memory_intercept_message *m;
+	const struct bh_output_dispatch_vp *out;
+
+	start(1);
+	SCRIPT(absent, absent, nothing);
+	out = machine_dispatch(id, 0, 0, NULL);
+	ck_assert_uint_eq(out->dispatch_event, HV_VP_DISPATCH_EVENT_INTERCEPT);
+	ck_assert_uint_eq(machine_message(0)->header.message_type, HVMSG_BULKHEAD_POPULATE);
+	m = (const void *)machine_message(0)->u.bytes;
+	ck_assert_uint_eq(m->guest_physical_address, 0x300000);
+	ck_assert_uint_eq(step, 1);
+	out = machine_dispatch(id, 0, HV_DISPATCH_VP_FLAG_CLEAR_INTERCEPT_SUSPEND, NULL);
+	ck_assert_uint_eq(out->dispatch_event, HV_VP_DISPATCH_EVENT_NONE);
+	ck_assert_uint_eq(step, 3);
+}
+
 RUN_TESTS("hypervisor/dispatch", interrupts_by_priority, queued_interrupt, queued_interrupt_comes_again, queued_interrupt_gives_way, queued_interrupt_needs_an_entry, auto_eoi_with_another_behind, halt_blocks, init_and_sipi, eoi_assist, eoi_assist_is_taken_back, eoi_assist_of_a_queued_interrupt,
-	  eoi_is_not_lost_with_the_page, lapic_timer, direct_timer, message_timer_waits_for_its_slot, event_page, intercept_suspends)
+	  eoi_is_not_lost_with_the_page, lapic_timer, direct_timer, message_timer_waits_for_its_slot, event_page, intercept_suspends,
+	  absent_page_is_asked_for)

@@ -29,10 +29,18 @@ static void start(unsigned int vps)
 	vp->output = &output;
 }
 
-static bool put(uint32_t msr, uint64_t value)
+static bool put_once(uint32_t msr, uint64_t value)
 {
 	result = VP_RUN_CONTINUE;
 	return child_wrmsr(machine_cpu, vp, msr, value, &result);
+}
+
+/* An instruction that needs a page which is not mapped asks the root, which has none here, and runs again. */
+static bool put(uint32_t msr, uint64_t value)
+{
+	bool ok = put_once(msr, value);
+
+	return result == VP_RUN_ABSENT ? put_once(msr, value) : ok;
 }
 
 static uint64_t get(uint32_t msr)
@@ -208,6 +216,48 @@ START_TEST(hypercall_page)
 	ck_assert_uint_eq(get(HV_X64_MSR_HYPERCALL), 0x3000);
 	ck_assert(put(HV_X64_MSR_GUEST_OS_ID, 1) && put(HV_X64_MSR_HYPERCALL, 0x4003) && put(HV_X64_MSR_HYPERCALL, 0x5001));
 	ck_assert_uint_eq(get(HV_X64_MSR_HYPERCALL), 0x4003);
+}
+
+/*
+ * A page that is not populated yet: the root is asked, nothing has happened to the MSR, and the instruction runs again. When the page
+ * has come it is as if it had been there; when not, as if nobody had asked; the next time the root is asked anew.
+ */
+START_TEST(absent_page)
+{
+	static const uint32_t msrs[] = { HV_X64_MSR_HYPERCALL, HV_X64_MSR_REFERENCE_TSC, HV_X64_MSR_VP_ASSIST_PAGE, HV_X64_MSR_SIEFP,
+					 HV_X64_MSR_SIMP };
+	const uint64_t gpa = 0x200000;
+
+	for (unsigned int i = 0; i < sizeof msrs / sizeof msrs[0]; i++) {
+		struct {
+			struct hv_input_map_gpa_pages head;
+			uint64_t pfn;
+		} map = { .head = { .gfn = gpa / PAGE_SIZE, .flags = HV_MAP_GPA_READABLE | HV_MAP_GPA_WRITABLE } };
+
+		start(1);
+		ck_assert(put(HV_X64_MSR_GUEST_OS_ID, 1));
+		for (unsigned int again = 0; again < 2; again++) {
+			uint64_t before = get(msrs[i]);
+
+			ck_assert(put_once(msrs[i], gpa | 1));
+			ck_assert_int_eq(result, VP_RUN_ABSENT);
+			ck_assert_uint_eq(vp->absent_page, gpa + 1);
+			ck_assert_uint_eq(get(msrs[i]), before);
+			put_once(msrs[i], gpa | 1);
+			ck_assert_int_eq(result, VP_RUN_CONTINUE);
+			ck_assert(put_once(msrs[i], 0));
+			ck_assert_int_eq(result, VP_RUN_CONTINUE);
+		}
+		ck_assert(put_once(msrs[i], gpa | 1));
+		ck_assert_int_eq(result, VP_RUN_ABSENT);
+		map.head.partition_id = id;
+		map.pfn = MACHINE_GUEST_PFN;
+		ck_assert_uint_eq(machine_call(HVCALL_MAP_GPA_PAGES, &map, sizeof map, 1) & 0xffff, HV_STATUS_SUCCESS);
+		ck_assert(put_once(msrs[i], gpa | 1));
+		ck_assert_int_eq(result, VP_RUN_CONTINUE);
+		ck_assert_uint_eq(get(msrs[i]), gpa | 1);
+		ck_assert_uint_eq(vp->absent_page, 0);
+	}
 }
 
 /* Time: the counter and the page tell the same; frequencies are the machine's; all of it is read-only. */
@@ -414,5 +464,5 @@ START_TEST(synthetic_apic)
 }
 
 RUN_TESTS("hypervisor/msr", direct_msrs, denied_by_default, unknown_msrs_are_logged_once, efer, apic_base, memory_types, time_stamp,
-	  hypercall_page, reference_time, synthetic_msrs_that_are_not_offered, synic_pages_begin_empty, crash_report, reset_request,
+	  hypercall_page, absent_page, reference_time, synthetic_msrs_that_are_not_offered, synic_pages_begin_empty, crash_report, reset_request,
 	  eom_reports_freed_slots, masked_sint, timer_message_waits_for_its_sint, synthetic_apic)

@@ -129,21 +129,23 @@ static enum vp_run_result exception(struct cpu *cpu, struct vp *vp, unsigned int
 static enum vp_run_result hypercall(struct vp *vp)
 {
 	enum vp_run_result result;
-	uint64_t rip;
 
 	vp->stats.exits[BH_EXIT_HYPERCALL]++;
 	if (vp->vmcb->save.cpl != 0) {
 		svm_inject_exception(vp->vmcb, VECTOR_UD);
 		return VP_RUN_CONTINUE;
 	}
-	rip = vp->vmcb->save.rip;
-	svm_skip(vp->vmcb, 3);
 	result = child_hypercall(vp);
+	if (result == VP_RUN_ABSENT)
+		return result;
 	if (result == VP_RUN_UNDEFINED) {
-		vp->vmcb->save.rip = rip;
 		svm_inject_exception(vp->vmcb, VECTOR_UD);
 		return VP_RUN_CONTINUE;
 	}
+	svm_skip(vp->vmcb, 3);
+	/* The message shows the VP behind the instruction, with its result. */
+	if (result == VP_RUN_INTERCEPT && vp->register_page)
+		vp_vendor_fill_register_page(vp, vp->register_page);
 	return result;
 }
 
@@ -163,6 +165,8 @@ static enum vp_run_result msr_access(struct cpu *cpu, struct vp *vp)
 		svm_inject_exception_error(vp->vmcb, VECTOR_GP, 0);
 		return VP_RUN_CONTINUE;
 	}
+	if (result == VP_RUN_ABSENT)
+		return result;
 	if (!write) {
 		vp->vmcb->save.rax = (uint32_t)value;
 		vp->gpr[2] = value >> 32;
