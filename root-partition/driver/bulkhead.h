@@ -28,6 +28,7 @@
 
 #include "abi/bulkhead.h"
 #include "abi/hypercall.h"
+#include "abi/message.h"
 #include "abi/status.h"
 #include "mshv.h"
 
@@ -135,8 +136,15 @@ void bh_partition_for_each(void (*function)(struct bh_partition *p, void *contex
 /* passthrough.c: p == NULL on /dev/mshv */
 long bh_root_hvcall(struct bh_partition *p, unsigned long arg);
 
-/* memory.c */
+/* memory.c, populate.c */
 long bh_set_guest_memory(struct bh_partition *p, unsigned long arg);
+long bh_release_memory(struct bh_partition *p, unsigned long arg);
+/**
+ * The child, or the hypervisor for it, needs the page at gpa: 1 = it is mapped now, 0 = no region is there, -ENOMEM and other
+ * errnos = it cannot be had. In the process that registered the region.
+ */
+int bh_memory_populate(struct bh_partition *p, u64 gpa);
+void bh_count_pinned(s64 pages);
 void bh_memory_release(struct bh_partition *p);
 u64 bh_pinned_pages(void);
 

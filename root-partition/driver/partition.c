@@ -151,6 +151,8 @@ static long partition_ioctl(struct file *file, unsigned int cmd, unsigned long a
 		return bh_message_port(p, arg);
 	case BULKHEAD_SIGNAL_EVENT:
 		return bh_signal_event(p, arg);
+	case BULKHEAD_RELEASE_MEMORY:
+		return bh_release_memory(p, arg);
 	case BULKHEAD_PARTITION_INFO:
 		return partition_info(p, arg);
 	}

@@ -39,6 +39,7 @@ static const struct {
 
 #define FEED_BATCH 32u
 #define FEED_ROUNDS 64
+#define TABLES_MAX 4u
 
 static int find_call(u16 code, bool on_device, enum wake *wake)
 {
@@ -84,9 +85,20 @@ static int call_hypervisor(struct bh_partition *p, struct mshv_root_hvcall *args
 	return rc < 0 ? rc : hv_errno(args->status);
 }
 
+/* A walk of the child's page tables that meets one which is not populated names it, and is made again. */
+static bool populate_table(struct bh_partition *p, const struct mshv_root_hvcall *args, const void *pages)
+{
+	const struct hv_output_translate_va *out = pages + PAGE_SIZE;
+
+	return p && args->code == HVCALL_TRANSLATE_VIRTUAL_ADDRESS && args->status == HV_STATUS_SUCCESS &&
+	       out->result_code == HV_TRANSLATE_GVA_GPA_UNMAPPED &&
+	       bh_memory_populate(p, out->gpa_page << PAGE_SHIFT) > 0;
+}
+
 long bh_root_hvcall(struct bh_partition *p, unsigned long arg)
 {
 	struct mshv_root_hvcall args;
+	unsigned int tables = 0;
 	enum wake wake;
 	u8 *pages;
 	int rc;
@@ -108,7 +120,9 @@ long bh_root_hvcall(struct bh_partition *p, unsigned long arg)
 		goto out;
 	}
 	*(u64 *)pages = p ? p->id : HV_PARTITION_ID_SELF;
-	rc = call_hypervisor(p, &args, pages, pages + PAGE_SIZE);
+	do
+		rc = call_hypervisor(p, &args, pages, pages + PAGE_SIZE);
+	while (populate_table(p, &args, pages) && ++tables < TABLES_MAX);
 	if (p && args.status == HV_STATUS_SUCCESS)
 		wake_target(p, wake, pages);
 	if (args.out_sz && args.status == HV_STATUS_SUCCESS &&

@@ -177,6 +177,23 @@ static int deliver_message(struct bh_vp *vp, unsigned long arg)
 	return 0;
 }
 
+/*
+ * The message tells of a page that is not mapped. 1: it is now (or never will be, and the hypervisor asked for itself): run
+ * on. 0: for user space, a device may be there. Whatever becomes of it, the access is made anew by the next run.
+ */
+static int populate(struct bh_vp *vp)
+{
+	const struct hv_message *message = page_address(vp->message_page);
+	const struct hv_x64_memory_intercept_message *m = (const void *)message->u.bytes;
+	u32 type = message->header.message_type;
+	int rc;
+
+	if (type != HVMSG_UNMAPPED_GPA && type != HVMSG_BULKHEAD_POPULATE)
+		return 0;
+	rc = bh_memory_populate(vp->partition, READ_ONCE(m->guest_physical_address));
+	return rc == 0 && type == HVMSG_BULKHEAD_POPULATE ? 1 : rc;
+}
+
 /* Runs until there is a message for user space. */
 static int run(struct bh_vp *vp)
 {
@@ -209,8 +226,11 @@ static int run(struct bh_vp *vp)
 		vp->message_state = BH_MESSAGE_NONE;
 		after_run(vp);
 		if (vp->out->dispatch_event == HV_VP_DISPATCH_EVENT_INTERCEPT) {
-			vp->message_state = BH_MESSAGE_PENDING;
-			return 0;
+			rc = populate(vp);
+			vp->message_state = rc ? BH_MESSAGE_DELIVERED : BH_MESSAGE_PENDING;
+			if (rc <= 0)
+				return rc;
+			continue;
 		}
 		if (vp->out->dispatch_state == HV_VP_DISPATCH_STATE_BLOCKED)
 			sleep(vp);

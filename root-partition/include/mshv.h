@@ -61,8 +61,9 @@ struct mshv_user_mem_region {
 #define MSHV_SET_MEM_BIT_EXECUTABLE 1
 #define MSHV_SET_MEM_BIT_UNMAP      2
 /**
- * Pins the pages and maps them until UNMAP of the same range, or the partition's end. Ranges do not overlap (EEXIST). Pinned pages
- * count against RLIMIT_MEMLOCK of the partition's creator (ENOMEM), unless that had CAP_IPC_LOCK.
+ * Makes the range the child's memory until UNMAP of the same range, or the partition's end. Ranges do not overlap (EEXIST). Pages are
+ * pinned and mapped, 2 MiB at a time where that is possible, when the child first touches them: RUN_VP does it without a message. The
+ * whole range counts at once against RLIMIT_MEMLOCK of the partition's creator (ENOMEM), unless that had CAP_IPC_LOCK.
  */
 #define MSHV_SET_GUEST_MEMORY _IOW(MSHV_IOCTL, 0x02, struct mshv_user_mem_region)
 struct mshv_user_irqfd {
@@ -94,7 +95,7 @@ struct mshv_run_vp {
 };
 /**
  * Returns 0 with a message, or -1: EINTR after a signal, a kick, or for work that only the way to user space can do (run again);
- * anything else is final. The exit is completed by the next call: what was not completed by then happens again.
+ * ENOMEM: no memory for a page that the child touched; the access is tried anew if it is run again; anything else is final. The exit is completed by the next call: what was not completed by then happens again.
  */
 #define MSHV_RUN_VP _IOR(MSHV_IOCTL, 0x00, struct mshv_run_vp)
 struct mshv_get_set_vp_state {
@@ -174,5 +175,16 @@ struct bulkhead_host_info {
 
 /** VP: makes its current or next RUN_VP return EINTR once, from any thread. (A signal to the thread does the same.) */
 #define BULKHEAD_KICK_VP _IO(MSHV_IOCTL, 0x86)
+
+/**
+ * Partition: takes pages out of the child, unpins them and punches a hole into the shared file that is mapped there: the root has them
+ * back and their contents are gone. They remain the child's memory: what it touches again is populated with zeroes. By the process that
+ * called SET_GUEST_MEMORY, within one of its ranges. EINVAL also when no shared file is behind them: then they are only unpinned.
+ */
+struct bulkhead_release_memory {
+	__u64 guest_pfn;
+	__u64 pages;
+};
+#define BULKHEAD_RELEASE_MEMORY _IOW(MSHV_IOCTL, 0x87, struct bulkhead_release_memory)
 
 #endif

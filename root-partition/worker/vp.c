@@ -43,6 +43,13 @@ static void *vp_thread(void *argument)
 			rc = mshv_vp_run(&vp->mshv, &message);
 			if (rc == -EINTR || rc == -EAGAIN)
 				continue;
+			if (rc == -ENOMEM) {
+				vp_stop(vp, WORKER_STOP_INTERNAL, 0,
+					"VP %u: the root has no memory left for a page that the guest uses; free some there, or give "
+					"this partition or others less <memory>",
+					vp->mshv.index);
+				break;
+			}
 			if (rc < 0) {
 				vp_stop(vp, WORKER_STOP_INTERNAL, 0, "VP %u: cannot be run: %s", vp->mshv.index, strerror(-rc));
 				break;

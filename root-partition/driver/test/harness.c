@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -74,6 +75,42 @@ uint8_t *huge_memory(size_t size)
 	for (size_t at = 0; at < size; at += 4096)
 		memory[at] = 0;
 	return memory;
+}
+
+uint8_t *shared_memory(size_t size, int *ret_file)
+{
+	const size_t huge = 2 * MIB;
+	uint8_t *raw = mmap(NULL, size + huge, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint8_t *memory = (uint8_t *)(((uintptr_t)raw + huge - 1) & ~(huge - 1));
+	int file = memfd_create("child", MFD_CLOEXEC);
+
+	CHECK(raw != MAP_FAILED && file >= 0 && ftruncate(file, (off_t)size) == 0);
+	if (memory > raw)
+		munmap(raw, (size_t)(memory - raw));
+	if (raw + huge > memory)
+		munmap(memory + size, (size_t)(raw + huge - memory));
+	CHECK(mmap(memory, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) == memory);
+	madvise(memory, size, MADV_HUGEPAGE);
+	if (ret_file)
+		*ret_file = file;
+	else
+		close(file);
+	return memory;
+}
+
+uint64_t file_bytes(int file)
+{
+	struct stat st;
+
+	CHECK(fstat(file, &st) == 0);
+	return (uint64_t)st.st_blocks * 512;
+}
+
+int release_memory(int partition, uint64_t gpa, size_t size)
+{
+	struct bulkhead_release_memory range = { .guest_pfn = gpa >> 12, .pages = size >> 12 };
+
+	return ioctl(partition, BULKHEAD_RELEASE_MEMORY, &range);
 }
 
 int map_memory(int partition, uint64_t gpa, const void *memory, size_t size, unsigned int flags)
@@ -208,4 +245,24 @@ void child_expect_out(struct child *c, unsigned int vp)
 	CHECK(io->header.intercept_access_type == HV_INTERCEPT_ACCESS_WRITE);
 	r->rip = io->header.rip + (io->header.instruction_length & 0xf);
 	r->dirty |= HV_REGISTER_PAGE_DIRTY_IP;
+}
+
+void child_point(struct child *c, uint64_t gpa)
+{
+	union hv_register_value ds = { .segment = { .base = gpa, .limit = 0xffff, .attributes = 0x93 } };
+
+	CHECK(set_register(c->vp[0], 0, HV_X64_REGISTER_DS, ds) == 0);
+}
+
+void child_touch(struct child *c, uint64_t gpa)
+{
+	child_point(c, gpa);
+	child_expect_out(c, 0);
+}
+
+void child_wrmsr(struct child *c, uint32_t msr, uint32_t value)
+{
+	CHECK(set_register(c->vp[0], 0, HV_X64_REGISTER_RAX, (union hv_register_value){ .reg64 = value }) == 0);
+	CHECK(set_register(c->vp[0], 0, HV_X64_REGISTER_RAX + 1, (union hv_register_value){ .reg64 = msr }) == 0);
+	child_expect_out(c, 0);
 }

@@ -38,6 +38,11 @@ struct bulkhead_partition_info partition_info(int partition);
 
 /** Anonymous memory that asks for huge pages, all present. */
 uint8_t *huge_memory(size_t size);
+/** Memory of a shared file, from its beginning; nothing of it is there yet. ret_file may be NULL. */
+uint8_t *shared_memory(size_t size, int *ret_file);
+/** What the file takes of the root's memory. */
+uint64_t file_bytes(int file);
+int release_memory(int partition, uint64_t gpa, size_t size);
 int map_memory(int partition, uint64_t gpa, const void *memory, size_t size, unsigned int flags);
 int unmap_memory(int partition, uint64_t gpa, size_t size);
 
@@ -58,6 +63,13 @@ void child_destroy(struct child *c);
 int child_run(struct child *c, unsigned int vp, struct hv_message *message);
 /** The VP runs until an OUT to CHILD_PORT, and will go on behind it. */
 void child_expect_out(struct child *c, unsigned int vp);
+
+/** DS of VP 0 begins at gpa, below 4 GiB. */
+void child_point(struct child *c, uint64_t gpa);
+/** The child's VP 0, which runs code that accesses DS:0 and comes out, touches that address. */
+void child_touch(struct child *c, uint64_t gpa);
+/** The same with code that writes an MSR. */
+void child_wrmsr(struct child *c, uint32_t msr, uint32_t value);
 
 /** nonsense.c: that many random calls. */
 void nonsense(uint64_t seed, unsigned int rounds);

@@ -6,6 +6,7 @@
 #include "harness.h"
 
 #include "abi/bulkhead.h"
+#include "abi/tlfs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +25,9 @@
 static const uint8_t code_spin[] = { 0xeb, 0xfe, 0x90 };                     /* jmp $ */
 static const uint8_t code_halt[] = { 0xf4, 0xeb, 0xfd };                     /* hlt; jmp to it */
 static const uint8_t code_out[] = { 0xba, 0x34, 0x12, 0xee, 0xeb, 0xfd };    /* mov dx, 1234h; out dx, al; jmp to it */
+
+/* inc byte [0]; mov dx, 1234h; out dx, al; jmp to the inc */
+static const uint8_t code_touch[] = { 0xfe, 0x06, 0x00, 0x00, 0xba, 0x34, 0x12, 0xee, 0xeb, 0xf6 };
 
 /* Periodic LAPIC timer, 1 ms; each tick comes out of the port. Between ticks it halts (the test may turn that into
  * spinning). */
@@ -107,11 +111,19 @@ static void maps_and_unmaps(void)
 	CHECK_ERRNO(map_memory(c.partition, 8 * MIB, more + 1, 4096, 3), EINVAL);
 	CHECK_ERRNO(map_memory(c.partition, 8 * MIB, more, 4097, 3), EINVAL);
 	CHECK_ERRNO(map_memory(c.partition, 8 * MIB, (void *)0x1000, 4096, 3), EFAULT);
-	/* Half of it is not there: all of it is undone. */
+	child_code(&c, code_touch, sizeof code_touch);
+	child_touch(&c, 0);
+	/* Half of it is not there. */
 	CHECK_ERRNO(map_memory(c.partition, 8 * MIB, more + 3 * MIB, 64 * MIB, 3), EFAULT);
 	CHECK(partition_info(c.partition).mapped_bytes == 2 * MIB);
 	CHECK(map_memory(c.partition, 8 * MIB, more, 4 * MIB, 3) == 0);
 	CHECK(map_memory(c.partition, 16 * MIB + 4096, more, 3 * MIB, 3) == 0);
+	CHECK(partition_info(c.partition).mapped_bytes == 2 * MIB);
+	child_touch(&c, 8 * MIB);
+	child_touch(&c, 10 * MIB);
+	child_touch(&c, 16 * MIB + 4096);
+	child_touch(&c, 18 * MIB);
+	CHECK(more[0] == 2);
 	CHECK(partition_info(c.partition).mapped_bytes == 9 * MIB);
 	CHECK(partition_info(c.partition).pinned_bytes == 9 * MIB);
 	CHECK_ERRNO(unmap_memory(c.partition, 8 * MIB, 2 * MIB), EINVAL);
@@ -119,6 +131,8 @@ static void maps_and_unmaps(void)
 	CHECK(unmap_memory(c.partition, 16 * MIB + 4096, 3 * MIB) == 0);
 	/* Large pages where small ones were. */
 	CHECK(map_memory(c.partition, 16 * MIB, more, 4 * MIB, 3) == 0);
+	child_touch(&c, 16 * MIB);
+	child_touch(&c, 18 * MIB);
 	CHECK(partition_info(c.partition).mapped_bytes == 6 * MIB);
 	CHECK(unmap_memory(c.partition, 16 * MIB, 4 * MIB) == 0);
 	CHECK(partition_info(c.partition).mapped_bytes == 2 * MIB);
@@ -126,7 +140,99 @@ static void maps_and_unmaps(void)
 	child_destroy(&c);
 }
 
-/* 256 MiB of huge pages are there at once. */
+/* An MSR gets a page that nobody has touched, then one that no memory is behind. */
+static void hypervisor_touches(void)
+{
+	/* xor edx, edx; wrmsr; mov dx, CHILD_PORT; out dx, al; jmp to the xor */
+	static const uint8_t code[] = { 0x66, 0x31, 0xd2, 0x0f, 0x30, 0xba, 0x34, 0x12, 0xee, 0xeb, 0xf5 };
+	uint8_t *more = shared_memory(2 * MIB, NULL);
+	struct child c;
+
+	child_create(&c, 2 * MIB, 1);
+	child_code(&c, code, sizeof code);
+	CHECK(map_memory(c.partition, 8 * MIB, more, 2 * MIB, 3) == 0);
+	memset(more, 0x55, 4096);
+	child_wrmsr(&c, HV_X64_MSR_SIMP, 8 * MIB | 1);
+	CHECK(partition_info(c.partition).mapped_bytes == 4 * MIB);
+	CHECK(more[0] == 0);
+	child_wrmsr(&c, HV_X64_MSR_SIEFP, 32 * MIB | 1);
+	CHECK(partition_info(c.partition).mapped_bytes == 4 * MIB);
+	munmap(more, 2 * MIB);
+	child_destroy(&c);
+}
+
+/* What is given back is the root's again and comes back empty, alone, when the child touches it. */
+static void releases(void)
+{
+	uint8_t *more;
+	struct child c;
+	int file;
+
+	child_create(&c, 2 * MIB, 1);
+	more = shared_memory(6 * MIB, &file);
+	child_code(&c, code_touch, sizeof code_touch);
+	CHECK(map_memory(c.partition, 8 * MIB, more, 6 * MIB, 3) == 0);
+	for (unsigned int i = 0; i < 3; i++)
+		child_touch(&c, (8 + 2 * i) * MIB);
+	CHECK(partition_info(c.partition).pinned_bytes == 8 * MIB);
+	CHECK(file_bytes(file) == 6 * MIB);
+	/* A whole large page, then a part of the next. */
+	CHECK(release_memory(c.partition, 8 * MIB, 2 * MIB) == 0);
+	CHECK(partition_info(c.partition).pinned_bytes == 6 * MIB);
+	CHECK(partition_info(c.partition).mapped_bytes == 6 * MIB);
+	CHECK(file_bytes(file) == 4 * MIB);
+	CHECK(release_memory(c.partition, 10 * MIB + 4096, 8192) == 0);
+	CHECK(file_bytes(file) == 4 * MIB - 8192);
+	child_touch(&c, 10 * MIB);
+	CHECK(more[2 * MIB] == 2);
+	CHECK(partition_info(c.partition).pinned_bytes == 6 * MIB - 8192);
+	CHECK(file_bytes(file) == 4 * MIB - 8192);
+	child_touch(&c, 10 * MIB + 4096);
+	CHECK(partition_info(c.partition).pinned_bytes == 6 * MIB - 4096);
+	CHECK(more[2 * MIB + 4096] == 1);
+	child_touch(&c, 8 * MIB);
+	CHECK(more[0] == 1);
+	CHECK(partition_info(c.partition).pinned_bytes == 8 * MIB - 4096);
+	/* Across everything; nothing is left but the child's own. */
+	CHECK(release_memory(c.partition, 8 * MIB + 4096, 6 * MIB - 4096) == 0);
+	CHECK(release_memory(c.partition, 8 * MIB, 4096) == 0);
+	CHECK(partition_info(c.partition).pinned_bytes == 2 * MIB);
+	CHECK(file_bytes(file) == 0);
+	CHECK_ERRNO(release_memory(c.partition, 7 * MIB, 2 * MIB), EINVAL);
+	CHECK_ERRNO(release_memory(c.partition, 13 * MIB, 2 * MIB), EINVAL);
+	CHECK_ERRNO(release_memory(c.partition, 8 * MIB, 0), EINVAL);
+	munmap(more, 6 * MIB);
+	close(file);
+	child_destroy(&c);
+}
+
+/* A page that cannot be had ends the run with an error; when it can, the child goes on where it was. */
+static void page_that_cannot_be_had(void)
+{
+	struct hv_message m;
+	uint8_t *more;
+	struct child c;
+	int file;
+
+	child_create(&c, 2 * MIB, 1);
+	more = shared_memory(2 * MIB, &file);
+	child_code(&c, code_touch, sizeof code_touch);
+	CHECK(map_memory(c.partition, 8 * MIB, more, 2 * MIB, 3) == 0);
+	CHECK(ftruncate(file, 0) == 0);
+	child_point(&c, 8 * MIB);
+	for (unsigned int i = 0; i < 3; i++)
+		CHECK_ERRNO(child_run(&c, 0, &m), EFAULT);
+	CHECK(partition_info(c.partition).pinned_bytes == 2 * MIB);
+	CHECK(ftruncate(file, 2 * MIB) == 0);
+	child_expect_out(&c, 0);
+	CHECK(more[0] == 1);
+	CHECK(partition_info(c.partition).pinned_bytes == 4 * MIB);
+	munmap(more, 2 * MIB);
+	close(file);
+	child_destroy(&c);
+}
+
+/* 256 MiB of huge pages are registered at once, and populated as fast as they can be touched. */
 static void maps_fast(void)
 {
 	struct child c;
@@ -135,9 +241,15 @@ static void maps_fast(void)
 
 	child_create(&c, 2 * MIB, 1);
 	start = now_us();
-	CHECK(map_memory(c.partition, 4096 * MIB, memory, 256 * MIB, 3) == 0);
-	printf("  256 MiB mapped in %llu us, deposited %llu KiB\n", (unsigned long long)(now_us() - start),
+	CHECK(map_memory(c.partition, 1024 * MIB, memory, 256 * MIB, 3) == 0);
+	printf("  256 MiB registered in %llu us\n", (unsigned long long)(now_us() - start));
+	child_code(&c, code_touch, sizeof code_touch);
+	start = now_us();
+	for (uint64_t at = 0; at < 256 * MIB; at += 2 * MIB)
+		child_touch(&c, 1024 * MIB + at);
+	printf("  populated in %llu us, deposited %llu KiB\n", (unsigned long long)(now_us() - start),
 	       (unsigned long long)partition_info(c.partition).deposited_bytes >> 10);
+	CHECK(partition_info(c.partition).mapped_bytes == 258 * MIB);
 	start = now_us();
 	child_destroy(&c);
 	printf("  torn down in %llu us\n", (unsigned long long)(now_us() - start));
@@ -367,6 +479,9 @@ static const struct {
 	{ "refuses_what_it_does_not_know", refuses_what_it_does_not_know },
 	{ "creates_and_forgets", creates_and_forgets },
 	{ "maps_and_unmaps", maps_and_unmaps },
+	{ "hypervisor_touches", hypervisor_touches },
+	{ "releases", releases },
+	{ "page_that_cannot_be_had", page_that_cannot_be_had },
 	{ "maps_fast", maps_fast },
 	{ "runs_and_exits", runs_and_exits },
 	{ "kick_ends_a_run", kick_ends_a_run },
