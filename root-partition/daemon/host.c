@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "root-partition/daemon/log.h"
 #include "root-partition/daemon/partition.h"
@@ -70,6 +71,23 @@ void host_memory(const struct manager *m, struct host_memory *ret)
 	}
 }
 
+uint64_t host_memory_used(const struct partition *p)
+{
+	struct stat st;
+
+	return p->memory_fd >= 0 && fstat(p->memory_fd, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
+}
+
+uint64_t host_promised(const struct partition *p)
+{
+	uint64_t used = host_memory_used(p);
+
+	/* One that an earlier daemon started has most of its memory by now. */
+	if (p->memory_fd < 0 && p->worker_pid)
+		return 0;
+	return p->running && p->running->memory_bytes > used ? p->running->memory_bytes - used : 0;
+}
+
 int host_check_memory(const struct manager *m, uint64_t bytes, char *why, size_t size)
 {
 	uint64_t need = bytes + bytes / 256 + 16 * MIB, promised = 0;   /* with page tables and the worker itself */
@@ -79,13 +97,12 @@ int host_check_memory(const struct manager *m, uint64_t bytes, char *why, size_t
 	if (!memory.total)
 		return 0;
 	for (const struct partition *p = m->partitions; p; p = p->next)
-		if (p->state == PARTITION_STARTING && p->running)
-			promised += p->running->memory_bytes;
+		promised += host_promised(p);
 	if (memory.available >= memory.floor + promised && need <= memory.available - memory.floor - promised)
 		return 0;
 	snprintf(why, size, "needs %llu MiB, but of %llu MiB available %llu MiB stay with the root%s; give it less memory or turn off others",
 		 (unsigned long long)(need / MIB), (unsigned long long)(memory.available / MIB), (unsigned long long)(memory.floor / MIB),
-		 promised ? " and some go to partitions that are starting" : "");
+		 promised ? " and some is promised to partitions that run" : "");
 	return -1;
 }
 

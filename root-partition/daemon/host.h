@@ -8,11 +8,16 @@
 #include "root-partition/include/mshv.h"
 
 struct manager;
+struct partition;
 
 /** Asks for huge pages behind shared memory that wants them (guest memory is a memfd). Says what was set before. */
 void host_enable_huge_pages(void);
 
-/** 0, or -1 with the reason: the root keeps a floor, and partitions that are still starting have not taken theirs yet. */
+/** What a partition's memory takes of the root now, and what it may still take; its memory comes when it is first touched. */
+uint64_t host_memory_used(const struct partition *partition);
+uint64_t host_promised(const struct partition *partition);
+
+/** 0, or -1 with the reason: the root keeps a floor, and running partitions get what they have been promised. */
 int host_check_memory(const struct manager *manager, uint64_t bytes, char *why, size_t size);
 
 /** Returns 0 or -1 with the reason and its remedy. */
