@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Dynamic memory against a guest that behaves like hv_balloon, and against one that does not. */
+#include "tests/unit/vmbus/harness.h"
+#include "vsp/balloon/balloon.h"
+#include "vsp/balloon/balloon_protocol.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MIB_PAGES 256ull
+#define LOW  (256 * MIB_PAGES)
+#define HIGH (64 * MIB_PAGES)
+#define HOT_GFN (0x100000 + 128 * MIB_PAGES)
+#define HOT  (512 * MIB_PAGES)
+#define CAPS (DM_CAPABILITY_BALLOON | DM_CAPABILITY_HOT_ADD | 7u << 2) /* 128 MiB, as Linux */
+
+static struct partition p;
+static struct guest_channel g;
+static struct balloon *b;
+static struct balloon_status status;
+static struct {
+	unsigned int releases, changes, logs;
+	uint64_t gfn, pages, total;
+} seen;
+static union {
+	struct dm_header header;
+	struct dm_accepted accepted;
+	struct dm_balloon balloon;
+	struct dm_unballoon unballoon;
+	struct dm_hot_add hot_add;
+	struct dm_info info;
+	uint8_t bytes[DM_MESSAGE_MAX];
+} message;
+
+static void on_release(void *context, uint64_t gfn, uint64_t pages)
+{
+	(void)context;
+	seen.releases++;
+	seen.gfn = gfn;
+	seen.pages = pages;
+	seen.total += pages;
+}
+
+static void on_changed(void *context)
+{
+	(void)context;
+	seen.changes++;
+}
+
+static void on_log(void *context, const char *text)
+{
+	(void)context;
+	(void)text;
+	seen.logs++;
+}
+
+static const struct balloon_ops ops = { on_release, on_changed, on_log };
+
+static const struct balloon_status *now(void)
+{
+	balloon_get_status(b, &status);
+	return &status;
+}
+
+static void begin(void)
+{
+	const struct balloon_config config = { .instance = { { 7 } }, .low_pages = LOW, .high_pages = HIGH, .hot_add_gfn = HOT_GFN,
+					       .hot_add_pages = HOT };
+
+	memset(&seen, 0, sizeof seen);
+	partition_init(&p);
+	ck_assert_int_eq(balloon_create(p.server, &config, &ops, NULL, &b), 0);
+	vmbus_server_start(p.server);
+	guest_connect(&p);
+	ck_assert_uint_eq(guest_open(&p, &g, 1, 16, 0), 0);
+}
+
+static void end(void)
+{
+	balloon_free(b);
+	partition_done(&p);
+}
+
+static void put(enum dm_message_type type, void *bytes, size_t size)
+{
+	struct vmbus_ring_part part = { bytes, (uint32_t)size };
+
+	*(struct dm_header *)bytes = (struct dm_header){ .type = (uint16_t)type, .bytes = (uint16_t)size };
+	ck_assert_int_eq(vmbus_ring_write(&g.out, VMBUS_PACKET_INBAND, 0, 0, 0, &part, 1), VMBUS_RING_OK);
+	vmbus_ring_write_end(&g.out);
+	vmbus_server_signal(p.server, 1);
+}
+
+/* The next message of the host is of that type. */
+static void expect(enum dm_message_type type)
+{
+	uint16_t packet;
+	uint64_t id;
+	int bytes = guest_take(&g, &packet, &id, &message, sizeof message);
+
+	ck_assert_int_ge(bytes, (int)sizeof message.header);
+	ck_assert_uint_eq(packet, VMBUS_PACKET_INBAND);
+	ck_assert_uint_eq(message.header.type, type);
+	ck_assert_uint_eq(message.header.bytes, (unsigned int)bytes);
+}
+
+static void expect_nothing(void)
+{
+	uint16_t packet;
+	uint64_t id;
+
+	ck_assert_int_lt(guest_take(&g, &packet, &id, &message, sizeof message), 0);
+}
+
+static bool ask_version(uint32_t version, bool last)
+{
+	struct dm_version_request request = { .version = version, .last_attempt = last };
+
+	put(DM_VERSION_REQUEST, &request, sizeof request);
+	expect(DM_VERSION_RESPONSE);
+	return message.accepted.accepted;
+}
+
+static void connect_with(uint64_t caps)
+{
+	struct dm_capabilities request = { .capabilities = caps };
+
+	begin();
+	ck_assert(ask_version(DM_VERSION_2_0, false));
+	put(DM_CAPABILITIES_REPORT, &request, sizeof request);
+	expect(DM_CAPABILITIES_RESPONSE);
+	ck_assert(message.accepted.accepted);
+	expect(DM_INFO_MESSAGE);
+	ck_assert_uint_eq(message.info.pages, LOW + HIGH + HOT);
+	ck_assert(now()->ready);
+}
+
+static void give(bool more, uint32_t count, const uint64_t *ranges)
+{
+	uint64_t bytes[64] = { 0 };
+	struct dm_ballooned *response = (struct dm_ballooned *)bytes;
+
+	response->more_and_count = more | count << 1;
+	memcpy(response->ranges, ranges, count * sizeof *ranges);
+	put(DM_BALLOON_RESPONSE, bytes, sizeof *response + count * sizeof *ranges);
+}
+
+/* The guest gives [1000h, 1000h + pages). */
+static void balloon_pages(uint32_t pages)
+{
+	uint64_t range = DM_RANGE(0x1000, pages);
+
+	balloon_set_target(b, LOW + HIGH - pages);
+	expect(DM_BALLOON_REQUEST);
+	ck_assert_uint_eq(message.balloon.pages, pages);
+	give(false, 1, &range);
+	ck_assert_uint_eq(now()->ballooned_pages, pages);
+}
+
+/* 2.0 and 1.0 are spoken; a guest that knows neither is told so, each time that it asks. */
+START_TEST(versions)
+{
+	begin();
+	ck_assert(!ask_version(0x30000, false));
+	ck_assert(!ask_version(3, true));
+	ck_assert_uint_eq(seen.logs, 1);
+	ck_assert(!now()->ready);
+	end();
+	begin();
+	ck_assert(!ask_version(0x30000, false));
+	ck_assert(ask_version(DM_VERSION_1_0, false));
+	ck_assert_uint_eq(now()->version, DM_VERSION_1_0);
+	ck_assert(!now()->ready);
+	end();
+}
+
+/* What the guest has committed is its demand, without what is in its balloon. */
+START_TEST(demand)
+{
+	struct dm_status report = { .available = 1000, .committed = 5000 };
+
+	connect_with(CAPS);
+	ck_assert(!now()->reported);
+	put(DM_STATUS_REPORT, &report, sizeof report);
+	ck_assert(now()->reported);
+	ck_assert_uint_eq(status.demand_pages, 5000);
+	ck_assert_uint_eq(status.available_pages, 1000);
+	balloon_pages(1024);
+	put(DM_STATUS_REPORT, &report, sizeof report);
+	ck_assert_uint_eq(now()->demand_pages, 5000 - 1024);
+	report.committed = 5;
+	put(DM_STATUS_REPORT, &report, sizeof report);
+	ck_assert_uint_eq(now()->demand_pages, 0);
+	end();
+}
+
+/* Down in several messages; neighbours are released together; then up again with the very pages. */
+START_TEST(balloon_and_back)
+{
+	const uint64_t first[] = { DM_RANGE(512, 512), DM_RANGE(1024, 512), DM_RANGE(0x100000, 512) }, second[] = { DM_RANGE(4096, 512) };
+
+	connect_with(CAPS);
+	balloon_set_target(b, LOW + HIGH - 2048);
+	expect(DM_BALLOON_REQUEST);
+	ck_assert_uint_eq(message.balloon.pages, 2048);
+	give(true, 3, first);
+	ck_assert(now()->busy);
+	ck_assert_uint_eq(seen.releases, 2);
+	ck_assert_uint_eq(seen.gfn, 0x100000);
+	give(false, 1, second);
+	ck_assert(!now()->busy);
+	ck_assert_uint_eq(seen.total, 2048);
+	ck_assert_uint_eq(status.assigned_pages, LOW + HIGH - 2048);
+	expect_nothing();
+
+	balloon_set_target(b, LOW + HIGH - 512);
+	expect(DM_UNBALLOON_REQUEST);
+	ck_assert_uint_eq(message.unballoon.more, 0);
+	ck_assert_uint_eq(message.unballoon.count, 2);
+	ck_assert_uint_eq(message.unballoon.ranges[0], DM_RANGE(512, 1024));
+	ck_assert_uint_eq(message.unballoon.ranges[1], DM_RANGE(4096, 512));
+	put(DM_UNBALLOON_RESPONSE, &message.header, sizeof message.header);
+	ck_assert_uint_eq(now()->assigned_pages, LOW + HIGH - 512);
+	expect_nothing();
+	balloon_set_target(b, LOW + HIGH);
+	expect(DM_UNBALLOON_REQUEST);
+	ck_assert_uint_eq(message.unballoon.ranges[0], DM_RANGE(0x100000, 512));
+	put(DM_UNBALLOON_RESPONSE, &message.header, sizeof message.header);
+	ck_assert_uint_eq(now()->ballooned_pages, 0);
+	end();
+}
+
+/* A guest that cannot give all is asked again, but not at once. */
+START_TEST(partly_given)
+{
+	const uint64_t some[] = { DM_RANGE(512, 512) };
+
+	connect_with(CAPS);
+	balloon_tick(b, 1000);
+	balloon_set_target(b, LOW + HIGH - 2048);
+	expect(DM_BALLOON_REQUEST);
+	give(false, 1, some);
+	balloon_tick(b, 2000);
+	expect_nothing();
+	balloon_tick(b, 20000);
+	expect(DM_BALLOON_REQUEST);
+	ck_assert_uint_eq(message.balloon.pages, 1536);
+	give(false, 0, some);
+	ck_assert_uint_eq(now()->assigned_pages, LOW + HIGH - 512);
+	end();
+}
+
+/* Memory is added in the guest's own alignment, behind what is there, up to the maximum; the last word is the guest's. */
+START_TEST(hot_add)
+{
+	const uint64_t unit = 128 * MIB_PAGES;
+	struct dm_hot_added response = { .pages = (uint32_t)unit, .result = 1 };
+
+	connect_with(CAPS);
+	balloon_set_target(b, LOW + HIGH + 2 * unit);
+	for (unsigned int i = 0; i < 2; i++) {
+		expect(DM_HOT_ADD_REQUEST);
+		ck_assert_uint_eq(message.hot_add.range, DM_RANGE(HOT_GFN + i * unit, unit));
+		put(DM_HOT_ADD_RESPONSE, &response, sizeof response);
+	}
+	ck_assert_uint_eq(now()->assigned_pages, LOW + HIGH + 2 * unit);
+	expect_nothing();
+	/* More than there can ever be: as much as there is. */
+	balloon_set_target(b, 10 * (LOW + HIGH + HOT));
+	expect(DM_HOT_ADD_REQUEST);
+	put(DM_HOT_ADD_RESPONSE, &response, sizeof response);
+	expect(DM_HOT_ADD_REQUEST);
+	response.pages /= 2;
+	put(DM_HOT_ADD_RESPONSE, &response, sizeof response);
+	ck_assert(!now()->can_add);
+	ck_assert_uint_eq(seen.logs, 1);
+	balloon_tick(b, 100000);
+	expect_nothing();
+	/* The partition begins anew without what was added. */
+	ck_assert_uint_eq(seen.total, 0);
+	vmbus_server_reset(p.server);
+	balloon_reset(b);
+	ck_assert_uint_eq(seen.gfn, HOT_GFN);
+	ck_assert_uint_eq(seen.total, 3 * unit + unit / 2);
+	ck_assert_uint_eq(now()->assigned_pages, LOW + HIGH);
+	end();
+}
+
+/* Pages that are not the guest's, that it has given already, or that nobody asked for are not released. */
+START_TEST(ranges_are_checked)
+{
+	const uint64_t bad[] = { DM_RANGE(LOW - 1, 2), DM_RANGE(LOW, 1), DM_RANGE(0xffffffffffull, 0xffffff), DM_RANGE(HOT_GFN, 512),
+				 DM_RANGE(0x100000 + HIGH, 1), DM_RANGE(5, 0) };
+	const uint64_t twice[] = { DM_RANGE(0, 256), DM_RANGE(0, 512) }, too_many[] = { DM_RANGE(0x2000, 4096) };
+	uint64_t short_count[3] = { 0, 7ull << 33, DM_RANGE(0x3000, 1) };
+
+	connect_with(CAPS);
+	give(false, 2, twice);
+	ck_assert_uint_eq(seen.releases, 0);
+	balloon_set_target(b, LOW + HIGH - 1024);
+	expect(DM_BALLOON_REQUEST);
+	give(true, 6, bad);
+	ck_assert_uint_eq(seen.releases, 0);
+	give(true, 2, twice);
+	ck_assert_uint_eq(seen.total, 512);
+	give(true, 1, too_many);
+	ck_assert_uint_eq(seen.total, 1024);
+	/* A count that its message does not hold ends the transaction. */
+	put(DM_BALLOON_RESPONSE, short_count, sizeof short_count);
+	ck_assert(!now()->busy);
+	ck_assert_uint_eq(status.ballooned_pages, 1024);
+	end();
+}
+
+/* The next kernel knows nothing of a balloon: all of it is its memory again. */
+START_TEST(close_empties_the_balloon)
+{
+	connect_with(CAPS);
+	balloon_pages(1024);
+	vmbus_server_reset(p.server);
+	ck_assert(!now()->ready);
+	ck_assert_uint_eq(status.ballooned_pages, 0);
+	ck_assert_uint_eq(status.assigned_pages, LOW + HIGH);
+	end();
+}
+
+/* A guest without a balloon is left alone. */
+START_TEST(no_capabilities)
+{
+	connect_with(0);
+	balloon_set_target(b, 1024);
+	balloon_tick(b, 100000);
+	expect_nothing();
+	balloon_set_target(b, LOW + HIGH + HOT);
+	expect_nothing();
+	end();
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("balloon");
+	TCase *tests = tcase_create("balloon");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_test(tests, versions);
+	tcase_add_test(tests, demand);
+	tcase_add_test(tests, balloon_and_back);
+	tcase_add_test(tests, partly_given);
+	tcase_add_test(tests, hot_add);
+	tcase_add_test(tests, ranges_are_checked);
+	tcase_add_test(tests, close_empties_the_balloon);
+	tcase_add_test(tests, no_capabilities);
+	suite_add_tcase(suite, tests);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
