@@ -96,6 +96,13 @@ int mshv_partition_unmap(const struct mshv_partition *pt, uint64_t gpa, const vo
 	return set_memory(pt, gpa, host, size, 1u << MSHV_SET_MEM_BIT_UNMAP);
 }
 
+int mshv_partition_release(const struct mshv_partition *pt, uint64_t gpa, uint64_t size)
+{
+	struct bulkhead_release_memory args = { .guest_pfn = gpa / HV_PAGE_SIZE, .pages = size / HV_PAGE_SIZE };
+
+	return xioctl(pt->fd, BULKHEAD_RELEASE_MEMORY, &args);
+}
+
 int mshv_partition_message_port(const struct mshv_partition *pt, uint32_t connection_id, bool enable)
 {
 	struct bulkhead_message_port args = { .connection_id = connection_id, .enable = enable };

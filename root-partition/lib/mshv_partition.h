@@ -38,6 +38,8 @@ void mshv_partition_close(struct mshv_partition *pt);
 int mshv_partition_map(const struct mshv_partition *pt, uint64_t gpa, const void *host, uint64_t size, bool writable);
 int mshv_partition_unmap(const struct mshv_partition *pt, uint64_t gpa, const void *host, uint64_t size);
 
+/** Gives pages of a mapped range back to the root, as BULKHEAD_RELEASE_MEMORY: what the guest touches again is empty memory. */
+int mshv_partition_release(const struct mshv_partition *pt, uint64_t gpa, uint64_t size);
 int mshv_partition_message_port(const struct mshv_partition *pt, uint32_t connection_id, bool enable);
 /** The child's signals of connection_id go to eventfd; -1 removes the port. */
 int mshv_partition_signalfd(const struct mshv_partition *pt, uint32_t connection_id, int eventfd);

@@ -79,7 +79,7 @@ struct worker_config {
 	uint32_t size;               /* sizeof this */
 	char     name[WORKER_NAME_MAX];
 	uint8_t  uuid[16];
-	uint64_t memory_bytes;       /* a multiple of 2 MiB */
+	uint64_t memory_bytes;       /* of the memory file; a multiple of 2 MiB */
 	uint32_t vp_count;           /* 1..64 */
 	uint32_t ic_mask;            /* enum worker_ic */
 	int32_t  mshv_fd;            /* /dev/mshv, read-write */
@@ -99,6 +99,8 @@ struct worker_config {
 	struct worker_vsock vsock;
 	struct worker_cpuid cpuid[WORKER_MAX_CPUID];
 	char     cmdline[2048];
+	/* Dynamic memory; startup_bytes 0: all of the file is the guest's from the start. The file has room for what the layout leaves out. */
+	uint64_t startup_bytes, maximum_bytes;
 };
 
 /* Every message: header, then the body of that type. One packet each, without descriptors unless the type says so. */
@@ -121,7 +123,9 @@ enum worker_message_type {
 	WORKER_ATTACH_INTERFACE = 32, /* struct worker_attach, with queue_count descriptors in a control message */
 	WORKER_DETACH_INTERFACE,     /* struct worker_interface_request; replied to when its descriptors are closed */
 	WORKER_SET_LINK,             /* struct worker_interface_request */
+	WORKER_SET_MEMORY = 48,      /* struct worker_set_memory */
 	/* worker to daemon */
+	WORKER_MEMORY = 2,           /* struct worker_memory, on every change; only with dynamic memory */
 	WORKER_REPLY = 64,           /* struct worker_reply */
 	WORKER_STATS,                /* struct worker_stats */
 };
@@ -176,6 +180,27 @@ struct worker_interface_request {
 	uint8_t  mac[6];             /* which one */
 	uint8_t  up;                 /* WORKER_SET_LINK: 0 or 1 */
 	uint8_t  reserved;
+};
+
+struct worker_set_memory {
+	struct worker_message header;
+	uint64_t bytes;              /* what the guest is to have */
+};
+
+enum worker_memory_flags {
+	WORKER_MEMORY_READY    = 1,  /* the guest's driver is there */
+	WORKER_MEMORY_REPORTED = 2,  /* demand and available hold */
+	WORKER_MEMORY_CAN_ADD  = 4,
+	WORKER_MEMORY_BUSY     = 8,  /* the guest is giving or taking */
+};
+
+struct worker_memory {
+	struct worker_message header;
+	uint32_t flags;              /* enum worker_memory_flags */
+	uint32_t version;            /* of the protocol, major 31:16 */
+	uint64_t target_bytes, assigned_bytes, added_bytes, ballooned_bytes;
+	uint64_t demand_bytes, available_bytes;  /* as the guest says */
+	uint64_t resident_bytes;     /* what its memory takes of the root's now */
 };
 
 struct worker_reply {

@@ -62,7 +62,7 @@ int boot_state_write(struct loader *l)
 	add_e820(bp, LAYOUT_ACPI, LAYOUT_ACPI + LAYOUT_ACPI_SIZE, E820_ACPI);
 	add_e820(bp, LAYOUT_ACPI + LAYOUT_ACPI_SIZE, LAYOUT_HIGH_START, E820_RESERVED);
 	add_e820(bp, LAYOUT_HIGH_START, m->low_size, E820_RAM);
-	add_e820(bp, LAYOUT_4G, LAYOUT_4G + (m->size - m->low_size), E820_RAM);
+	add_e820(bp, LAYOUT_4G, LAYOUT_4G + (m->start_size - m->low_size), E820_RAM);
 	return 0;
 }
 

@@ -118,6 +118,11 @@ int config_check(const struct worker_config *c, char *why, size_t size)
 	if (c->memory_bytes < LAYOUT_MEMORY_MIN || c->memory_bytes > LAYOUT_MEMORY_MAX || c->memory_bytes % (2u << 20) != 0)
 		return refuse(why, size, "memory: %llu bytes; from %llu MiB to %llu GiB in steps of 2 MiB",
 			      (unsigned long long)c->memory_bytes, LAYOUT_MEMORY_MIN >> 20, LAYOUT_MEMORY_MAX >> 30);
+	if (c->startup_bytes != 0 && (c->startup_bytes < LAYOUT_MEMORY_MIN || c->startup_bytes % (2u << 20) != 0 ||
+				      c->maximum_bytes < c->startup_bytes || c->maximum_bytes > c->memory_bytes))
+		return refuse(why, size, "dynamic memory: %llu bytes at the start, %llu at most, of a file of %llu",
+			      (unsigned long long)c->startup_bytes, (unsigned long long)c->maximum_bytes,
+			      (unsigned long long)c->memory_bytes);
 	if (c->vp_count < 1 || c->vp_count > HV_MAX_VPS)
 		return refuse(why, size, "processors: %u; from 1 to %u", c->vp_count, HV_MAX_VPS);
 	if (c->disk_count > WORKER_MAX_DISKS)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "dynamic_memory.h"
 #include "log.h"
 #include "services.h"
 
@@ -50,6 +51,17 @@ void control_send_status(struct control *c)
 		return;
 	machine_status(c->machine, &status);
 	client_send(c, &status, sizeof status);
+}
+
+void control_send_memory(struct control *c)
+{
+	struct dynamic_memory *memory = services_memory(c->machine->services);
+	struct worker_memory report;
+
+	if (c->client_fd < 0 || memory == NULL || !dynamic_memory_report(memory, &report))
+		return;
+	report.header = (struct worker_message){ .type = WORKER_MEMORY, .size = sizeof report };
+	client_send(c, &report, sizeof report);
 }
 
 static void reply(struct control *c, const struct worker_message *request, int error, const char *text)
@@ -117,6 +129,16 @@ static void change_interface(struct control *c, const struct worker_interface_re
 	reply(c, &request->header, rc, rc == -ENOENT ? "there is none with this address" : rc < 0 ? strerror(-rc) : "");
 }
 
+static void set_memory(struct control *c, const struct worker_set_memory *request)
+{
+	struct dynamic_memory *memory = services_memory(c->machine->services);
+	int rc = -EINVAL;
+
+	if (request->header.size == sizeof *request && request->bytes <= c->machine->config.maximum_bytes && memory != NULL)
+		rc = dynamic_memory_set_target(memory, request->bytes);
+	reply(c, &request->header, rc, rc < 0 ? "its memory cannot be changed so" : "");
+}
+
 static void handle_request(struct control *c, struct worker_message *request, struct received *fds)
 {
 	struct machine *m = c->machine;
@@ -143,6 +165,9 @@ static void handle_request(struct control *c, struct worker_message *request, st
 	case WORKER_DETACH_INTERFACE:
 	case WORKER_SET_LINK:
 		change_interface(c, (const struct worker_interface_request *)request);
+		return;
+	case WORKER_SET_MEMORY:
+		set_memory(c, (const struct worker_set_memory *)request);
 		return;
 	case WORKER_PAUSE:
 		machine_pause(m);
@@ -191,6 +216,7 @@ static void client_poll(uv_poll_t *poll, int status, int events)
 		struct worker_shutdown shutdown;
 		struct worker_attach attach;
 		struct worker_interface_request interface;
+		struct worker_set_memory memory;
 	} packet;
 	struct received fds = { 0 };
 	ssize_t n;
@@ -227,6 +253,7 @@ static void listener_poll(uv_poll_t *poll, int status, int events)
 	c->client.data = c;
 	uv_poll_start(&c->client, UV_READABLE | UV_DISCONNECT, client_poll);
 	control_send_status(c);
+	control_send_memory(c);
 }
 
 int control_init(struct control *c, struct machine *machine, int listen_fd)

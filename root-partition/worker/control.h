@@ -15,6 +15,8 @@ struct control {
 
 /** listen_fd: a listening SOCK_SEQPACKET socket. */
 int control_init(struct control *control, struct machine *machine, int listen_fd);
+/** Sends how its dynamic memory is, if it has any and a daemon is there. */
+void control_send_memory(struct control *control);
 /** Sends the machine's status, if a daemon is there. */
 void control_send_status(struct control *control);
 

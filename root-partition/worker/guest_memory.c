@@ -47,8 +47,14 @@ int guest_memory_map(struct guest_memory *memory, int memfd, uint64_t size)
 	madvise(aligned, size, MADV_DONTDUMP);
 	memory->host = aligned;
 	memory->size = size;
-	memory->low_size = size < LAYOUT_LOW_RAM_MAX ? size : LAYOUT_LOW_RAM_MAX;
+	guest_memory_limit(memory, size);
 	return 0;
+}
+
+void guest_memory_limit(struct guest_memory *memory, uint64_t start_size)
+{
+	memory->start_size = start_size;
+	memory->low_size = start_size < LAYOUT_LOW_RAM_MAX ? start_size : LAYOUT_LOW_RAM_MAX;
 }
 
 void guest_memory_unmap(struct guest_memory *memory)

@@ -12,6 +12,7 @@ struct guest_memory {
 	uint8_t *host;       /* 2 MiB aligned */
 	uint64_t size;
 	uint64_t low_size;   /* bytes at guest-physical 0; the rest is at 4 GiB */
+	uint64_t start_size; /* what the guest has from the start; behind it there is room for memory that is added */
 };
 
 /**
@@ -21,6 +22,8 @@ struct guest_memory {
 void guest_memory_allow_huge_pages(void);
 /** Maps size bytes of memfd; huge pages where the file system gives them, never part of a core dump. */
 int guest_memory_map(struct guest_memory *memory, int memfd, uint64_t size);
+/** The guest starts with less than the file has. */
+void guest_memory_limit(struct guest_memory *memory, uint64_t start_size);
 void guest_memory_unmap(struct guest_memory *memory);
 
 /** Where [gpa, gpa + size) is in this process; NULL unless all of it is RAM of one part. */

@@ -236,6 +236,8 @@ int machine_create(struct machine *m)
 	rc = guest_memory_map(&m->memory, m->config.memory_fd, m->config.memory_bytes);
 	if (rc < 0)
 		return fail(rc, "guest memory");
+	if (m->config.startup_bytes != 0)
+		guest_memory_limit(&m->memory, m->config.startup_bytes);
 	rc = uv_async_init(m->loop, &m->wake, woken);
 	if (rc == 0)
 		rc = console_init(&m->console, m->loop, m->config.console_fd, m->config.console_log_fd);

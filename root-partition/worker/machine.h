@@ -43,6 +43,7 @@ struct machine {
 	} timing;
 	char reason[256];
 	void (*on_change)(void *context); /* run_state, or what machine_status reports, changed */
+	void (*on_memory)(void *context); /* what dynamic_memory_report reports changed */
 	void *context;
 };
 

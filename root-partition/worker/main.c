@@ -37,6 +37,14 @@ static void on_change(void *context)
 		control_send_status(&w->control);
 }
 
+static void on_memory(void *context)
+{
+	struct worker *w = context;
+
+	if (w->control_fd >= 0)
+		control_send_memory(&w->control);
+}
+
 static void on_signal(uv_signal_t *signal, int number)
 {
 	struct worker *w = signal->data;
@@ -85,6 +93,7 @@ static int run(struct worker *w)
 	sandbox_close_others(&m->config, keep, w->control_fd >= 0);
 	m->loop = uv_default_loop();
 	m->on_change = on_change;
+	m->on_memory = on_memory;
 	m->context = w;
 	m->host = &w->host;
 	rc = host_loop_init(m->host, m->loop);

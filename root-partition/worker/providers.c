@@ -197,6 +197,7 @@ static void tick(uv_timer_t *timer)
 		if (p->ic[i] != NULL)
 			ic_tick(p->ic[i], uv_now(timer->loop));
 	vsock_tick(&p->vsock, uv_now(timer->loop));
+	dynamic_memory_tick(&p->memory, uv_now(timer->loop));
 }
 
 int providers_create(struct providers *p, struct machine *m, struct vmbus_server *server)
@@ -219,6 +220,7 @@ int providers_create(struct providers *p, struct machine *m, struct vmbus_server
 	}
 	if (rc == 0)
 		rc = vsock_create(&p->vsock, &m->config.vsock, m->loop, server);
+		rc = dynamic_memory_create(&p->memory, m, server);
 	if (rc < 0)
 		return rc;
 	uv_timer_init(m->loop, &p->tick);

@@ -3,6 +3,7 @@
 #ifndef BULKHEAD_WORKER_PROVIDERS_H
 #define BULKHEAD_WORKER_PROVIDERS_H
 
+#include "dynamic_memory.h"
 #include "machine.h"
 #include "network.h"
 #include "pace.h"
@@ -17,6 +18,7 @@ struct providers {
 	struct ic *ic[STATE_ICS];                      /* by enum ic_type; NULL: not wanted */
 	struct network network;
 	struct vsock vsock;
+	struct dynamic_memory memory;
 	uv_timer_t tick;
 	struct pace pace;
 };

@@ -170,6 +170,12 @@ void services_reset(struct services *s)
 	vmbus_server_reset(s->server);
 	/* The guest's memory is about to be reloaded or given back: nothing may be written to it any more. */
 	providers_drain(&s->providers);
+	dynamic_memory_reset(&s->providers.memory);
+}
+
+struct dynamic_memory *services_memory(struct services *s)
+{
+	return s == NULL ? NULL : &s->providers.memory;
 }
 
 void services_resumed(struct services *s)

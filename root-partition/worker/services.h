@@ -24,6 +24,10 @@ int services_attach_interface(struct services *services, const struct worker_int
 int services_detach_interface(struct services *services, const uint8_t mac[6]);
 int services_set_link(struct services *services, const uint8_t mac[6], bool up);
 
+struct dynamic_memory;
+/** NULL: not there yet. */
+struct dynamic_memory *services_memory(struct services *services);
+
 void services_status(const struct services *services, struct worker_status *ret);
 void services_stats(const struct services *services, struct worker_stats *ret);
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "control.h"
+#include "dynamic_memory.h"
 #include "main.h"
 #include "services.h"
 
@@ -56,6 +57,26 @@ void machine_stats(struct machine *m, struct worker_stats *ret)
 {
 	(void)m;
 	*ret = (struct worker_stats){ .dispatches = 42 };
+}
+
+struct dynamic_memory *services_memory(struct services *s)
+{
+	(void)s;
+	return NULL;
+}
+
+bool dynamic_memory_report(const struct dynamic_memory *d, struct worker_memory *ret)
+{
+	(void)d;
+	(void)ret;
+	return false;
+}
+
+int dynamic_memory_set_target(struct dynamic_memory *d, uint64_t bytes)
+{
+	(void)d;
+	(void)bytes;
+	return -EOPNOTSUPP;
 }
 
 int services_shutdown(struct services *s, const struct worker_shutdown *request)

@@ -9,7 +9,7 @@
 #include "vp.h"
 
 static uint8_t ram[1u << 20];
-static struct guest_memory memory = { ram, sizeof ram, sizeof ram };
+static struct guest_memory memory = { ram, sizeof ram, sizeof ram, sizeof ram };
 static struct worker_state_region region;
 static struct console console;
 static struct devices devices;
