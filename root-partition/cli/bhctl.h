@@ -61,6 +61,7 @@ int command_reset(struct arguments *args);
 int command_attach_interface(struct arguments *args);
 int command_detach_interface(struct arguments *args);
 int command_set_link(struct arguments *args);
+int command_set_memory(struct arguments *args);
 int command_list_interfaces(struct arguments *args);
 int command_console(struct arguments *args);
 int command_exec(struct arguments *args);

@@ -27,7 +27,7 @@ static struct value *take_reply(sd_bus_message *reply)
 
 int command_list(struct arguments *args)
 {
-	static const char *const headings[] = { "NAME", "STATE", ">VPS", ">MEMORY", ">UPTIME", "REASON" };
+	static const char *const headings[] = { "NAME", "STATE", ">VPS", ">MEMORY", ">ASSIGNED", ">DEMAND", "STATUS", ">UPTIME", "REASON" };
 	struct value *list, **at;
 	sd_bus_message *reply;
 	struct table *table;
@@ -52,16 +52,20 @@ int command_list(struct arguments *args)
 	if (args->json) {
 		print_json(list);
 	} else {
-		table = table_new(6, headings);
+		table = table_new(9, headings);
 		for (const struct value *p = list->first; p; p = p->next) {
-			char vps[16], memory[32], uptime[32] = "";
+			char vps[16], memory[32], assigned[32] = "", demand[32] = "", uptime[32] = "";
 
 			snprintf(vps, sizeof vps, "%" PRIu64, value_count(p, "vps"));
 			format_bytes(value_count(p, "memory_bytes"), memory);
 			if (value_count(p, "pid"))
 				format_duration(value_count(p, "uptime_s"), uptime);
-			table_row(table, (const char *const[]){ value_text(p, "name"), value_text(p, "state"), vps, memory, uptime,
-								  value_text(p, "reason") });
+			if (value_count(p, "assigned_bytes"))
+				format_bytes(value_count(p, "assigned_bytes"), assigned);
+			if (value_count(p, "demand_bytes"))
+				format_bytes(value_count(p, "demand_bytes"), demand);
+			table_row(table, (const char *const[]){ value_text(p, "name"), value_text(p, "state"), vps, memory, assigned, demand,
+								  value_text(p, "memory_status"), uptime, value_text(p, "reason") });
 		}
 		table_write(stdout, table, terminal_width(stdout));
 		table_free(table);
@@ -136,6 +140,27 @@ static void show_exits(const struct value *p)
 	number_line("dispatches", p, "dispatches");
 }
 
+static void show_memory(const struct value *p)
+{
+	if (!value_count(p, "dynamic_memory"))
+		return;
+	bytes_line("  at the start", p, "startup_bytes");
+	bytes_line("  at least", p, "minimum_bytes");
+	number_line("  buffer, %", p, "memory_buffer");
+	number_line("  priority", p, "memory_priority");
+	if (!value_count(p, "pid"))
+		return;
+	bytes_line("  assigned", p, "assigned_bytes");
+	bytes_line("  demand", p, "demand_bytes");
+	line("  status", value_text(p, "memory_status"));
+	bytes_line("  target", p, "target_bytes");
+	if (value_count(p, "fixed_bytes"))
+		bytes_line("  fixed at", p, "fixed_bytes");
+	bytes_line("  in balloon", p, "ballooned_bytes");
+	bytes_line("  added", p, "added_bytes");
+	bytes_line("  of the root", p, "resident_bytes");
+}
+
 static void show_one(const struct value *p)
 {
 	const struct value *components = value_get(p, "integration");
@@ -154,6 +179,7 @@ static void show_one(const struct value *p)
 	}
 	number_line("vps", p, "vps");
 	bytes_line("memory", p, "memory_bytes");
+	show_memory(p);
 	bytes_line("pinned", p, "pinned_bytes");
 	bytes_line("deposited", p, "deposited_bytes");
 	bytes_line("deposited, free", p, "deposited_free_bytes");

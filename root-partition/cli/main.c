@@ -51,6 +51,9 @@ static const struct command {
 	  "Take the network interface with that MAC address away from a running partition; with --config from its definition too." },
 	{ "set-link", command_set_link, CONFIG, 3, 3, false, "NAME ADDRESS up|down [--config]",
 	  "Put the cable of a network interface in, or pull it out; with --config also in its definition." },
+	{ "set-memory", command_set_memory, 0, 2, 2, false, "NAME SIZE|auto",
+	  "Fix the memory of a running partition that has <dynamicMemory> at a size (as in 768MiB), between its minimum and its maximum;\n"
+	  "with auto it follows its guest's demand again." },
 	{ "console", command_console, NO_INPUT | TIMEOUT, 1, 1, false, "NAME [--no-input] [--timeout SECONDS]",
 	  "Connect to the serial console. Ctrl-] leaves. Without a terminal, standard input is sent and output is printed\n"
 	  "until the console closes or the time is over." },

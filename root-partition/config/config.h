@@ -78,7 +78,12 @@ struct partition_config {
 	uint8_t  uuid[16];
 	bool     has_uuid;
 	char    *title, *description;                 /* NULL: none */
-	uint64_t memory_bytes;
+	uint64_t memory_bytes;                        /* at most */
+	uint64_t startup_bytes;                       /* at the start; memory_bytes unless dynamic_memory */
+	bool     dynamic_memory;
+	uint64_t minimum_bytes;
+	uint32_t memory_buffer;                       /* percent of the demand, on top of it */
+	uint32_t memory_priority;                     /* 0 to 100: who gets more when there is not enough */
 	uint32_t vp_count;
 	char    *kernel, *initrd, *cmdline;           /* initrd, cmdline may be NULL */
 	unsigned integration;                         /* enum config_integration */

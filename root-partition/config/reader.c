@@ -312,6 +312,8 @@ static struct partition_config *new_config(const char *file, struct config_error
 	}
 	config->vp_count = 1;
 	config->integration = CONFIG_IC_ALL;
+	config->memory_buffer = 20;
+	config->memory_priority = 50;
 	config->crash_limit = 3;
 	config->crash_within_s = 600;
 	config->console_log = true;
@@ -333,7 +335,7 @@ int config_parse(const char *file, const char *text, size_t size, struct partiti
 		goto out;
 	root = xmlDocGetRootElement(doc);
 	reader.config = config;
-	if (reader_walk(&reader, root, &partition_rule) || check_whole(&reader, root))
+	if (reader_walk(&reader, root, &partition_rule) || check_memory(&reader, root) || check_whole(&reader, root))
 		goto out;
 	if (schema_validate(doc, &node, message, sizeof message)) {
 		reader_fail(&reader, node ? node : root, "%s", message);

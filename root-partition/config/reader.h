@@ -45,6 +45,12 @@ int vsock_begin(struct reader *reader, const xmlNode *node, const char *text);
 /** What holds without the element. */
 void vsock_defaults(struct config_vsock *vsock);
 
+/* memory.c */
+int memory_read(struct reader *reader, const xmlNode *node, const char *text);
+int memory_read_current(struct reader *reader, const xmlNode *node, const char *text);
+int memory_read_dynamic(struct reader *reader, const xmlNode *node, const char *text);
+int check_memory(struct reader *reader, const xmlNode *root);
+
 /** Sets the error "file:line:column: <element>: message" for the node. Returns -1. */
 int reader_fail(struct reader *reader, const xmlNode *node, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /** The same with the attribute in the element's quotation: <memory unit='MB'>. */

@@ -38,11 +38,6 @@ static int read_description(struct reader *r, const xmlNode *node, const char *t
 	return value_copy(r, node, text, 8192, &r->config->description);
 }
 
-static int read_memory(struct reader *r, const xmlNode *node, const char *text)
-{
-	return value_memory(r, node, text, &r->config->memory_bytes);
-}
-
 static int read_vcpu(struct reader *r, const xmlNode *node, const char *text)
 {
 	return value_number(r, node, NULL, text, 1, CONFIG_MAX_VPS, &r->config->vp_count);
@@ -299,7 +294,9 @@ static const struct element_rule partition_children[] = {
 	{ "title", HOLDS_TEXT, 0, NULL, NULL, read_title, NULL },
 	{ "description", HOLDS_TEXT, 0, NULL, NULL, read_description, NULL },
 	{ "metadata", HOLDS_ANYTHING, 0, NULL, NULL, NULL, NULL },
-	{ "memory", HOLDS_TEXT, REQUIRED, ATTRIBUTES("unit"), NULL, read_memory, NULL },
+	{ "memory", HOLDS_TEXT, REQUIRED, ATTRIBUTES("unit"), NULL, memory_read, NULL },
+	{ "currentMemory", HOLDS_TEXT, 0, ATTRIBUTES("unit"), NULL, memory_read_current, NULL },
+	{ "dynamicMemory", HOLDS_NOTHING, 0, ATTRIBUTES("!minimum", "unit", "buffer", "priority"), NULL, memory_read_dynamic, NULL },
 	{ "vcpu", HOLDS_TEXT, 0, NULL, NULL, read_vcpu, NULL },
 	{ "os", HOLDS_ELEMENTS, REQUIRED, NULL, os_children, NULL, NULL },
 	{ "features", HOLDS_ELEMENTS, 0, NULL, features_children, NULL, NULL },

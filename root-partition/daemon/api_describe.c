@@ -5,6 +5,7 @@
 #include "abi/bulkhead.h"
 #include "root-partition/daemon/api_internal.h"
 #include "root-partition/daemon/host.h"
+#include "root-partition/daemon/memory.h"
 #include "root-partition/daemon/record.h"
 #include "root-partition/daemon/text.h"
 
@@ -44,6 +45,10 @@ static void put_summary(int *rc, sd_bus_message *m, const struct partition *p)
 	put(rc, m, "reason", "s", p->reason);
 	put(rc, m, "vps", "u", c ? c->vp_count : 0);
 	put(rc, m, "memory_bytes", "t", c ? c->memory_bytes : (uint64_t)0);
+	put(rc, m, "assigned_bytes", "t", !p->worker_pid || !c ? (uint64_t)0 : c->dynamic_memory && p->memory.flags ? p->memory.assigned_bytes
+							       : c->startup_bytes);
+	put(rc, m, "demand_bytes", "t", p->worker_pid && p->memory.flags & WORKER_MEMORY_REPORTED ? p->memory.demand_bytes : (uint64_t)0);
+	put(rc, m, "memory_status", "s", memory_status(p));
 	put(rc, m, "uptime_s", "t", uptime);
 	put(rc, m, "since_us", "t", p->since_us);
 	put(rc, m, "pid", "u", (uint32_t)p->worker_pid);
@@ -162,6 +167,25 @@ static void put_interfaces(int *rc, sd_bus_message *m, const struct partition_co
 	close_entry(rc, m);
 }
 
+static void put_memory(int *rc, sd_bus_message *m, const struct partition *p, const struct partition_config *c)
+{
+	put(rc, m, "dynamic_memory", "b", (int)c->dynamic_memory);
+	if (!c->dynamic_memory)
+		return;
+	put(rc, m, "startup_bytes", "t", c->startup_bytes);
+	put(rc, m, "minimum_bytes", "t", c->minimum_bytes);
+	put(rc, m, "memory_buffer", "u", c->memory_buffer);
+	put(rc, m, "memory_priority", "u", c->memory_priority);
+	if (!p->worker_pid)
+		return;
+	put(rc, m, "target_bytes", "t", p->memory_target);
+	put(rc, m, "fixed_bytes", "t", p->memory_fixed);
+	put(rc, m, "ballooned_bytes", "t", p->memory.ballooned_bytes);
+	put(rc, m, "added_bytes", "t", p->memory.added_bytes);
+	put(rc, m, "available_bytes", "t", p->memory.available_bytes);
+	put(rc, m, "resident_bytes", "t", p->memory.resident_bytes);
+}
+
 static void put_integration(int *rc, sd_bus_message *m, const struct partition *p, const struct partition_config *c)
 {
 	static const struct { const char *name; unsigned bit; } components[] = {
@@ -212,6 +236,7 @@ int api_append_details(sd_bus_message *m, const struct partition *p, const struc
 		put(&rc, m, "on_crash", "s", c->on_crash == CONFIG_CRASH_RESTART ? "restart" : "stop");
 		put(&rc, m, "on_reboot", "s", c->on_reboot == CONFIG_REBOOT_STOP ? "stop" : "restart");
 		put(&rc, m, "restarts", "u", p->crash_count);
+		put_memory(&rc, m, p, c);
 		put_integration(&rc, m, p, c);
 		put_disks(&rc, m, c, stats);
 		put_interfaces(&rc, m, c, stats);

@@ -8,6 +8,7 @@
 #include "root-partition/daemon/api_internal.h"
 #include "root-partition/daemon/events.h"
 #include "root-partition/daemon/interfaces.h"
+#include "root-partition/daemon/memory.h"
 #include "root-partition/daemon/text.h"
 
 #define EVENTS_A_CALL 512u
@@ -239,6 +240,17 @@ static int run_set_link(sd_bus_message *call, struct partition *p, sd_bus_error 
 	return rc < 0 ? rc : 1;
 }
 
+static int run_set_memory(sd_bus_message *call, struct partition *p, sd_bus_error *e)
+{
+	uint64_t bytes;
+	int rc = sd_bus_message_read(call, "t", &bytes);
+
+	(void)e;
+	if (rc >= 0)
+		partition_set_memory(p, bytes, on_done, sd_bus_message_ref(call));
+	return rc < 0 ? rc : 1;
+}
+
 static int run_undefine(sd_bus_message *call, struct partition *p, sd_bus_error *e)
 {
 	char name[CONFIG_NAME_MAX + 1];
@@ -274,6 +286,7 @@ static const struct verb_row {
 	{ "AttachInterface", true, run_attach_interface },
 	{ "DetachInterface", true, run_detach_interface },
 	{ "SetLink", true, run_set_link },
+	{ "SetMemory", true, run_set_memory },
 	{ "Undefine", true, run_undefine },
 };
 
@@ -424,6 +437,7 @@ static const sd_bus_vtable manager_table[] = {
 	METHOD("AttachInterface", "sssb", "s", on_named_method),
 	METHOD("DetachInterface", "ssb", "s", on_named_method),
 	METHOD("SetLink", "ssbb", "s", on_named_method),
+	METHOD("SetMemory", "st", "s", on_named_method),
 	METHOD("Undefine", "s", "s", on_named_method),
 	SD_BUS_SIGNAL("Event", "ttssss", 0),
 	SD_BUS_VTABLE_END
@@ -448,6 +462,7 @@ static const sd_bus_vtable partition_table[] = {
 	METHOD("AttachInterface", "ssb", "s", on_partition_method),
 	METHOD("DetachInterface", "sb", "s", on_partition_method),
 	METHOD("SetLink", "sbb", "s", on_partition_method),
+	METHOD("SetMemory", "t", "s", on_partition_method),
 	METHOD("Undefine", "", "s", on_partition_method),
 	SD_BUS_VTABLE_END
 };

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "root-partition/daemon/log.h"
+#include "root-partition/daemon/memory.h"
 #include "root-partition/daemon/partition.h"
 
 #define MIB (1ull << 20)
@@ -75,7 +76,9 @@ uint64_t host_memory_used(const struct partition *p)
 {
 	struct stat st;
 
-	return p->memory_fd >= 0 && fstat(p->memory_fd, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
+	if (p->memory_fd < 0)
+		return p->memory.resident_bytes;
+	return fstat(p->memory_fd, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
 }
 
 uint64_t host_promised(const struct partition *p)
@@ -83,9 +86,9 @@ uint64_t host_promised(const struct partition *p)
 	uint64_t used = host_memory_used(p);
 
 	/* One that an earlier daemon started has most of its memory by now. */
-	if (p->memory_fd < 0 && p->worker_pid)
+	if (p->memory_fd < 0 && p->worker_pid && !used)
 		return 0;
-	return p->running && p->running->memory_bytes > used ? p->running->memory_bytes - used : 0;
+	return memory_committed(p) > used ? memory_committed(p) - used : 0;
 }
 
 int host_check_memory(const struct manager *m, uint64_t bytes, char *why, size_t size)

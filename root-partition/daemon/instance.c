@@ -14,6 +14,7 @@
 #include "root-partition/daemon/events.h"
 #include "root-partition/daemon/log.h"
 #include "root-partition/daemon/logtail.h"
+#include "root-partition/daemon/memory.h"
 #include "root-partition/daemon/partition.h"
 #include "root-partition/daemon/record.h"
 #include "root-partition/daemon/text.h"
@@ -142,6 +143,7 @@ static void release(struct partition *p)
 	cgroup_remove(p->name);
 	config_free(p->running);
 	p->running = NULL;
+	memory_forget(p);
 	p->worker_pid = 0;
 	p->changed = false;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "root-partition/daemon/memory.h"
 #include "root-partition/daemon/partition.h"
 #include "root-partition/daemon/sockets.h"
 
@@ -61,6 +62,13 @@ static void on_packet(struct link *link, const struct worker_message *message, s
 		instance_on_status(link->partition, &status);
 		return;
 	}
+	if (message->type == WORKER_MEMORY && size == sizeof(struct worker_memory)) {
+		struct worker_memory report;
+
+		memcpy(&report, message, sizeof report);
+		memory_on_report(link->partition, &report);
+		return;
+	}
 	if ((message->type == WORKER_REPLY && size == sizeof(struct worker_reply)) ||
 	    (message->type == WORKER_STATS && size == sizeof(struct worker_stats)))
 		for (struct request *r = link->requests; r; r = r->next)
@@ -78,6 +86,7 @@ static bool receive(struct link *link)
 		struct worker_status status;
 		struct worker_reply reply;
 		struct worker_stats stats;
+		struct worker_memory memory;
 	} packet;
 
 	for (;;) {

@@ -17,6 +17,7 @@
 #include "root-partition/daemon/events.h"
 #include "root-partition/daemon/interfaces.h"
 #include "root-partition/daemon/log.h"
+#include "root-partition/daemon/memory.h"
 #include "root-partition/daemon/partition.h"
 
 static int make_folders(const char *path, mode_t mode)
@@ -151,6 +152,7 @@ int manager_open(struct manager *m, uv_loop_t *loop, const struct options *optio
 	}
 	load_definitions(m);
 	adopt_all(m);
+	memory_start(m);
 	return 0;
 }
 
@@ -158,6 +160,7 @@ void manager_close(struct manager *m)
 {
 	bool spawning;
 
+	memory_stop(m);
 	/* A worker that is on its way is let through: its record is written, the next daemon finds it. */
 	do {
 		spawning = false;

@@ -25,6 +25,7 @@ struct manager {
 	struct partition *partitions;            /* sorted by name */
 	struct events *events;
 	struct api *api;
+	struct timer *memory_timer;
 	char boot_id[40];
 };
 

@@ -64,6 +64,11 @@ struct partition {
 	struct partition_config *running;        /* what the instance was started with */
 	int64_t log_offset;
 
+	/* dynamic memory */
+	struct worker_memory memory;             /* the last report; flags 0: none yet */
+	uint64_t memory_target, memory_fixed;    /* what it is to have; what a caller has fixed it at, 0: the policy decides */
+	uint32_t memory_surplus;                 /* rounds for which it has had too much */
+
 	/* how it is being stopped */
 	bool stop_requested, killed;
 	char stop_path[192];                     /* "shut down by its integration component", ... */

@@ -114,13 +114,19 @@ static int open_disk(struct spawn *s, const struct config_disk *disk, struct wor
 	return 0;
 }
 
+/* Added memory begins at a boundary of 128 MiB behind that of the start; a file takes only what is touched of it. */
+static uint64_t memory_file_bytes(const struct partition_config *config)
+{
+	return config->memory_bytes + (config->dynamic_memory ? 128ull << 20 : 0);
+}
+
 static int open_memory(struct spawn *s, struct worker_config *ret)
 {
 	s->memory_fd = memfd_create("bulkhead-memory", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	s->state_fd = memfd_create("bulkhead-state", MFD_CLOEXEC);
 	if (s->memory_fd < 0 || s->state_fd < 0)
 		return spawn_fail(s, errno, "memory: %s", strerror(errno));
-	if (ftruncate(s->memory_fd, (off_t)s->config->memory_bytes) < 0 ||
+	if (ftruncate(s->memory_fd, (off_t)memory_file_bytes(s->config)) < 0 ||
 	    fcntl(s->memory_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		return spawn_fail(s, errno, "memory of %llu MiB: %s", (unsigned long long)s->config->memory_bytes >> 20, strerror(errno));
 	ret->memory_fd = spawn_give(s, fcntl(s->memory_fd, F_DUPFD_CLOEXEC, 0));
@@ -193,7 +199,9 @@ int spawn_open_files(struct spawn *s, struct worker_config *ret)
 	w->size = sizeof *w;
 	snprintf(w->name, sizeof w->name, "%s", config->name);
 	memcpy(w->uuid, config->uuid, sizeof w->uuid);
-	w->memory_bytes = config->memory_bytes;
+	w->memory_bytes = memory_file_bytes(config);
+	w->startup_bytes = config->dynamic_memory ? config->startup_bytes : 0;
+	w->maximum_bytes = config->memory_bytes;
 	w->vp_count = config->vp_count;
 	w->ic_mask = config->integration;
 	if (config->invariant_tsc)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "root-partition/daemon/host.h"
+#include "root-partition/daemon/memory.h"
 #include "root-partition/daemon/partition.h"
 #include "root-partition/daemon/record.h"
 #include "root-partition/daemon/spawn.h"
@@ -90,7 +91,7 @@ void partition_start(struct partition *p, bool paused, uint64_t timeout_ms, done
 		snprintf(why, sizeof why, "%s/%s: %s", p->manager->options->run_dir, p->name, strerror(-rc));
 		goto fail;
 	}
-	if (host_check_memory(p->manager, p->config->memory_bytes, why, sizeof why))
+	if (host_check_memory(p->manager, p->config->startup_bytes, why, sizeof why))
 		goto fail;
 	if (config_parse(p->name, p->text, p->text_size, &for_spawn, &error) ||
 	    config_parse(p->name, p->text, p->text_size, &config, &error)) {
@@ -99,6 +100,7 @@ void partition_start(struct partition *p, bool paused, uint64_t timeout_ms, done
 		goto fail;
 	}
 	p->running = config;
+	memory_forget(p);
 	p->log_offset = 0;
 	p->stop_requested = p->killed = p->reset_expected = false;
 	*p->stop_path = 0;

@@ -220,6 +220,7 @@ int providers_create(struct providers *p, struct machine *m, struct vmbus_server
 	}
 	if (rc == 0)
 		rc = vsock_create(&p->vsock, &m->config.vsock, m->loop, server);
+	if (rc == 0)
 		rc = dynamic_memory_create(&p->memory, m, server);
 	if (rc < 0)
 		return rc;
