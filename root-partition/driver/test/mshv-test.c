@@ -6,6 +6,7 @@
 #include "harness.h"
 
 #include "abi/bulkhead.h"
+#include "abi/status.h"
 #include "abi/tlfs.h"
 
 #include <errno.h>
@@ -58,7 +59,9 @@ static void refuses_what_it_does_not_know(void)
 {
 	struct mshv_create_partition_v2 create = { .pt_flags = 1u << 10 };
 	struct mshv_create_vp vp = { .vp_index = 64 };
+	struct hv_input_partition_property property = { .property_code = HV_PARTITION_PROPERTY_PROCESSOR_CLOCK_FREQUENCY };
 	uint64_t in[4] = { 0 }, out;
+	uint16_t status;
 	struct child c;
 
 	CHECK_ERRNO(ioctl(device, _IO(MSHV_IOCTL, 0x7f)), ENOTTY);
@@ -78,6 +81,9 @@ static void refuses_what_it_does_not_know(void)
 	CHECK_ERRNO(root_hvcall(c.partition, HVCALL_MAP_GPA_PAGES, 1, in, sizeof in, NULL, 0, NULL), EINVAL);
 	CHECK_ERRNO(root_hvcall(c.partition, HVCALL_DELETE_PARTITION, 0, in, 8, NULL, 0, NULL), EINVAL);
 	CHECK_ERRNO(root_hvcall(device, HVCALL_SET_VP_REGISTERS, 1, in, sizeof in, &out, 8, NULL), EINVAL);
+	/* The device stands for the root itself. */
+	CHECK(root_hvcall(device, HVCALL_GET_PARTITION_PROPERTY, 0, &property, sizeof property, &out, 8, &status) == 0);
+	CHECK(status == HV_STATUS_SUCCESS && out > 100000000);
 	child_destroy(&c);
 }
 
