@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=sh
+# bulkhead-guest in a Debian of its own: booted from its disk by an initramfs that has Hyper-V's drivers by the package's hook
+# alone, installed there by apt without a network, used, purged without a trace. See debian/build-image.
+. /lab/functions.sh
+. /lab/partitions.sh
+
+step boot "a Debian boots from its disk"
+run modprobe bulkhead
+daemon_start
+cat >/run/debian.xml <<-XML
+	<partition>
+	  <name>debian</name>
+	  <memory unit="MiB">512</memory>
+	  <vcpu>2</vcpu>
+	  <os>
+	    <kernel>/lab/vmlinuz</kernel>
+	    <initrd>/scenario/initrd</initrd>
+	    <cmdline>console=ttyS0 quiet panic=-1 root=LABEL=debian ro systemd.getty_auto=no systemd.show_status=no</cmdline>
+	  </os>
+	  <devices>
+	    <disk type="block"><source dev="/dev/lab/debian"/><target dev="sda" bus="scsi"/></disk>
+	    <disk type="block"><source dev="/dev/lab/repository"/><target dev="sdb" bus="scsi"/><readonly/></disk>
+	  </devices>
+	</partition>
+XML
+run bhctl define /run/debian.xml
+run bhctl start debian
+eventually 60 "apt begins" said debian 'guest: installing'
+
+step install "apt installs bulkhead-guest there, without a network"
+in_guest() {
+	bhctl exec debian -- "$@"
+}
+installed() {
+	[ -n "$(in_guest cat /run/lab-install)" ]
+}
+eventually 60 "it has come to an end" installed
+in_guest cat /run/lab-install.log
+expect "a good one" [ "$(in_guest cat /run/lab-install)" = installed ]
+run in_guest dpkg-query -W bulkhead-guest hyperv-daemons
+
+step use "what came with it is at work"
+run in_guest systemctl is-active bulkhead-guest-exec.service
+run in_guest systemctl restart getty.target
+eventually 20 "a login waits on the console" said debian 'debian login:'
+for name in kvp vss fcopy; do
+	# The host offers a component or not; where it does, the service runs.
+	if in_guest test -e "/dev/vmbus/hv_$name"; then
+		eventually 20 "$name is served" in_guest systemctl is-active "hv-$name-daemon.service"
+	fi
+done
+refuse 3 '^nobody$' bhctl exec debian --user nobody -- sh -c 'id -un; exit 3'
+echo 'echo shell is $0 of $(id -un); exit 9' | bhctl login debian >/run/login
+expect "a login ends as its shell does" [ $? = 9 ]
+expect "and is root's login shell" grep -q '^shell is -bash of root' /run/login
+expect "chrony has the host's clock" in_guest sh -c 'chronyc -n -c sources | grep -q "^#,.*,PHC0,"'
+run in_guest sh /repository/stranger
+expect "and the journal says so" in_guest sh -c 'journalctl -b -u bulkhead-guest-exec | grep -q "from CID 1, which is not the host, was refused"'
+
+step purge "purged, through its own service, it leaves nothing"
+run in_guest sh /repository/purge
+bhctl exec debian -- true >/run/after 2>&1
+expect "the service has gone" [ $? = 125 ]
+run cat /run/after
+run bhctl turn-off debian
+daemon_stop
+run rmmod bulkhead
+expect "no complaint of the kernel" kernel_sound
+done_all
