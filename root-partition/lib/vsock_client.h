@@ -8,7 +8,7 @@
 
 /**
  * directory: RUN_DIR/NAME/vsock, which the daemon's method Vsock tells; who may use it is the definition's matter. Waits until the guest has
- * accepted or the worker has given up, some ten seconds.
+ * accepted or the worker has given up, some ten seconds, during which the guest runs.
  *
  * Returns a blocking, close-on-exec stream socket, which is the caller's, or -errno: -ENOENT (no such partition runs, or its
  * definition switches vsock off), -EACCES, -ECONNREFUSED (the worker or the guest refuses: `why`, of `size` bytes, says it in a

@@ -59,6 +59,7 @@ static int on_open(void *device, struct vmbus_channel *channel, const uint8_t us
 	if (s->open)
 		return -EALREADY;
 	s->open = true;
+	s->hvsock->opened = s->hvsock->clock;
 	s->busy++;
 	s->hvsock->ops->opened(s->peer);
 	s->busy--;
@@ -162,7 +163,8 @@ static bool late(const struct hvsock_stream *s)
 	uint64_t waited = s->hvsock->clock - s->since;
 
 	if (!s->open)
-		return waited >= HVSOCK_OPEN_MS;
+		return waited >= HVSOCK_OPEN_MAX_MS ||
+			(waited >= HVSOCK_OPEN_MS && s->hvsock->clock - s->hvsock->opened >= HVSOCK_OPEN_MS);
 	return s->receive_ended && (s->want_room || s->end_due) && waited >= HVSOCK_STALL_MS;
 }
 

@@ -18,8 +18,12 @@
 struct hvsock;
 struct hvsock_stream;
 
-/** How long the guest has for opening a stream that it was offered: past that, nobody listens there. */
-#define HVSOCK_OPEN_MS  10000u
+/**
+ * How long the guest has for opening a stream that it was offered: past that, nobody listens there. Linux opens them one after the other, so
+ * one that has opened another meanwhile gets as long again, up to the second limit, which is Hyper-V's.
+ */
+#define HVSOCK_OPEN_MS     10000u
+#define HVSOCK_OPEN_MAX_MS 30000u
 /**
  * A guest that has sent its last byte may have closed its socket altogether, of which the host is not told. If such a one leaves the
  * ring full for so long, the stream is over.

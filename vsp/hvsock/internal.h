@@ -30,6 +30,7 @@ struct hvsock {
 	struct hvsock_stream *streams;
 	uint32_t count, next_port;
 	uint64_t now, clock;         /* ms: of the last tick; that the guest has run, by ticks */
+	uint64_t opened;             /* by that clock: when the guest last opened a stream */
 	uint8_t packet[sizeof(struct hvsock_header) + HVSOCK_MTU];
 };
 

@@ -106,18 +106,18 @@ run as 1000:65534 push "$guest:6000" 100
 
 step churn "$connections connections, and nothing is left of them in the worker, its descriptors, the guest"
 # Warm, so that what is allocated once is there.
-run in_child churn vsock:7000 100 32
-run stream-peer churn "$guest:6000" 100 32
+run in_child churn vsock:7000 100 16
+run stream-peer churn "$guest:6000" 100 16
 eventually 20 "the worker has its $files descriptors" settled
 memory=$(worker_figure RssAnon)
 devices=$(guest_figure devices)
 sockets=$(guest_figure sockets)
 slab=$(guest_figure slab)
-run in_child churn vsock:7000 $((connections / 2)) 32
-run stream-peer churn "$guest:6000" $((connections / 2)) 32
+run in_child churn vsock:7000 $((connections / 2)) 16
+run stream-peer churn "$guest:6000" $((connections / 2)) 16
 eventually 20 "the worker has its $files descriptors again" settled
 echo "worker: $memory KiB before, $(worker_figure RssAnon) KiB after; guest: unreclaimable slab $slab KiB before, $(guest_figure slab) KiB after"
-expect "less than 256 KiB more in the worker" [ $(($(worker_figure RssAnon) - memory)) -lt 256 ]
+expect "less than 384 KiB more in the worker" [ $(($(worker_figure RssAnon) - memory)) -lt 384 ]
 expect "as many devices on the guest's VMBus" [ "$(guest_figure devices)" = "$devices" ]
 expect "as many sockets in the guest" [ "$(guest_figure sockets)" = "$sockets" ]
 expect "less than 2 MiB more slab in the guest" [ $(($(guest_figure slab) - slab)) -lt 2048 ]

@@ -182,7 +182,6 @@ START_TEST(the_guest_connects)
 	ck_assert_uint_eq(offer.flags, VMBUS_OFFER_TLNPI_PROVIDER);
 	ck_assert_uint_eq(offer.user[HVSOCK_USER_FROM_HOST], 0);
 	/* The same endpoint again, while the first is there. */
-	peer.closed = 0;
 	guest_asks(40000, &service);
 	ck_assert_uint_eq(count_of(&p, VMBUS_MSG_OFFER), 1);
 	ck_assert_uint_eq(count_of(&p, VMBUS_MSG_TL_CONNECT_RESULT), 1);
@@ -411,6 +410,28 @@ START_TEST(nobody_opens)
 }
 END_TEST
 
+/* A guest that opens its offers one after the other, slowly, is not given up while it does; but not for ever. */
+START_TEST(a_slow_guest_that_opens_others)
+{
+	static struct peer second;
+	uint64_t t = 1;
+
+	ck_assert_int_eq(hvsock_connect(hvsock, 5000, &peer, &peer.stream), 0);
+	ck_assert_int_eq(hvsock_connect(hvsock, 5001, &second, &second.stream), 0);
+	for (unsigned i = 0; i < 9; i++)
+		hvsock_tick(hvsock, t += 1000);
+	ck_assert_uint_eq(guest_open(&p, &g, last_offer().relid, 16, 0), 0);
+	ck_assert_uint_eq(second.opened, 1);
+	for (unsigned i = 0; i < 9; i++)
+		hvsock_tick(hvsock, t += 1000);
+	ck_assert_uint_eq(peer.closed, 0);
+	hvsock_tick(hvsock, t += 1000);
+	ck_assert_uint_eq(peer.closed, 1);
+	ck_assert_int_eq(peer.error, -ETIMEDOUT);
+	hvsock_close(second.stream);
+}
+END_TEST
+
 /* The guest has ended, perhaps closed, and reads nothing for a minute, with the ring full. One that reads has all the time. */
 START_TEST(nobody_reads)
 {
@@ -479,7 +500,7 @@ START_TEST(the_peer_closes_while_it_is_called)
 }
 END_TEST
 
-START_TEST(broken_packets_end_the_stream)
+START_TEST(broken_packets_and_rings_end_the_stream)
 {
 	static const struct { uint32_t type, announced, bytes; } bad[] = {
 		{ 0, 4, 4 }, { 2, 4, 4 }, { HVSOCK_DATA, 9, 1 }, { HVSOCK_DATA, 0xffffffffu, 8 }, { HVSOCK_DATA, 17000, 17000 },
@@ -502,11 +523,8 @@ START_TEST(broken_packets_end_the_stream)
 	guest_put(&g, VMBUS_PACKET_COMPLETION, 0, NULL, 0, data, 16);
 	vmbus_server_signal(p.server, g.relid);
 	ck_assert_int_eq(peer.error, -EPROTO);
-}
-END_TEST
-
-START_TEST(broken_rings_end_the_stream)
-{
+	/* A broken ring. */
+	memset(&peer, 0, sizeof peer);
 	open_stream();
 	g.out.header->write_index = 3;
 	vmbus_server_signal(p.server, g.relid);
@@ -523,8 +541,7 @@ START_TEST(a_broken_ring_is_found_when_writing)
 
 	open_stream();
 	g.in.header->read_index = 5;
-	while (hvsock_room(peer.stream) && hvsock_send(peer.stream, chunk, 4096) == 0)
-		;
+	while (hvsock_room(peer.stream) && hvsock_send(peer.stream, chunk, 4096) == 0) {}
 	hvsock_tick(hvsock, 1000);
 	ck_assert_uint_eq(peer.closed, 1);
 	ck_assert_int_eq(peer.error, -EPROTO);
@@ -566,11 +583,11 @@ int main(void)
 	tcase_add_test(tcase, the_end_waits_for_the_bytes);
 	tcase_add_test(tcase, a_guest_that_does_not_read);
 	tcase_add_test(tcase, nobody_opens);
+	tcase_add_test(tcase, a_slow_guest_that_opens_others);
 	tcase_add_test(tcase, nobody_reads);
 	tcase_add_test(tcase, the_peer_closes);
 	tcase_add_test(tcase, the_peer_closes_while_it_is_called);
-	tcase_add_test(tcase, broken_packets_end_the_stream);
-	tcase_add_test(tcase, broken_rings_end_the_stream);
+	tcase_add_test(tcase, broken_packets_and_rings_end_the_stream);
 	tcase_add_test(tcase, a_broken_ring_is_found_when_writing);
 	tcase_add_test(tcase, what_comes_behind_the_end_is_not_taken);
 	suite_add_tcase(suite, tcase);
