@@ -89,7 +89,7 @@ struct partition_config {
 	unsigned integration;                         /* enum config_integration */
 	bool     invariant_tsc;                       /* offered to the guest: it may then use the TSC as its clock */
 	enum config_on_crash on_crash;
-	uint32_t crash_limit, crash_within_s;
+	uint32_t crash_limit, crash_within_s, crash_wait_s;
 	enum config_on_reboot on_reboot;
 	bool     autostart;
 	uint32_t autostart_order;

@@ -104,7 +104,8 @@ static int read_on_crash(struct reader *r, const xmlNode *node, const char *text
 	static const struct value_choice actions[] = {
 		{ "stop", CONFIG_CRASH_STOP }, { "restart", CONFIG_CRASH_RESTART }, { NULL, 0 }
 	};
-	const char *limit = reader_attribute(r, node, "limit"), *within = reader_attribute(r, node, "within");
+	const char *limit = reader_attribute(r, node, "limit"), *within = reader_attribute(r, node, "within"),
+		   *wait = reader_attribute(r, node, "wait");
 	unsigned action;
 
 	if (value_choose(r, node, NULL, text, actions, &action))
@@ -113,6 +114,8 @@ static int read_on_crash(struct reader *r, const xmlNode *node, const char *text
 		return reader_fail(r, node, "'limit' and 'within' are for 'restart'; remove them");
 	r->config->on_crash = action;
 	if (limit && value_number(r, node, "limit", limit, 1, 1000, &r->config->crash_limit))
+		return -1;
+	if (wait && value_number(r, node, "wait", wait, 1, 86400, &r->config->crash_wait_s))
 		return -1;
 	return within ? value_number(r, node, "within", within, 1, 86400, &r->config->crash_within_s) : 0;
 }
@@ -301,7 +304,7 @@ static const struct element_rule partition_children[] = {
 	{ "os", HOLDS_ELEMENTS, REQUIRED, NULL, os_children, NULL, NULL },
 	{ "features", HOLDS_ELEMENTS, 0, NULL, features_children, NULL, NULL },
 	{ "devices", HOLDS_ELEMENTS, 0, NULL, devices_children, NULL, NULL },
-	{ "on_crash", HOLDS_TEXT, 0, ATTRIBUTES("limit", "within"), NULL, read_on_crash, NULL },
+	{ "on_crash", HOLDS_TEXT, 0, ATTRIBUTES("limit", "within", "wait"), NULL, read_on_crash, NULL },
 	{ "on_reboot", HOLDS_TEXT, 0, NULL, NULL, read_on_reboot, NULL },
 	{ "autostart", HOLDS_TEXT, 0, ATTRIBUTES("order"), NULL, read_autostart, NULL },
 	{ 0 }

@@ -132,6 +132,7 @@ static void release(struct partition *p)
 	link_free(&p->link);
 	timer_free(&p->link_timer);
 	timer_free(&p->guard);
+	timer_free(&p->crash_timer);
 	watch_free(&p->pidfd_watch);
 	close_fd(&p->pidfd);
 	close_fd(&p->memory_fd);
@@ -223,6 +224,7 @@ static void note_integration(struct partition *p, uint32_t before, uint32_t now)
 
 static void note_reset(struct partition *p, bool by_guest)
 {
+	*p->reason = 0;              /* what the guest was before */
 	events_add(p->manager, p->name, "reset", partition_state_names[p->state], by_guest ? "the guest rebooted" : "reset");
 	if (by_guest && p->running && p->running->on_reboot == CONFIG_REBOOT_STOP)
 		partition_turn_off(p, "turned off: the guest rebooted, and its definition says <on_reboot>stop", NULL, NULL);
@@ -265,14 +267,14 @@ void instance_on_status(struct partition *p, const struct worker_status *status)
 	}
 	if (state >= 0 && (enum partition_state)state != p->state)
 		partition_set_state(p, (enum partition_state)state, "");
+	policy_watch_guest(p);
 	note_integration(p, before.ic_ready, status->ic_ready);
 	if (first)
 		return;
 	if (status->guest_crashes != before.guest_crashes) {
-		snprintf(p->reason, sizeof p->reason, "the guest has reported %u crash%s%s%.256s", status->guest_crashes,
-			 status->guest_crashes == 1 ? "" : "es", *p->status.reason ? ": " : "", p->status.reason);
+		snprintf(p->reason, sizeof p->reason, "the guest crashed: %.255s", p->status.reason);
 		log_message(LOG_WARNING, p->name, "%s", p->reason);
-		events_add(p->manager, p->name, "guest-crash", partition_state_names[p->state], p->reason);
+		events_add(p->manager, p->name, "crashed", partition_state_names[p->state], p->reason);
 	}
 	if (status->reset_count != before.reset_count) {
 		note_reset(p, !p->reset_expected);

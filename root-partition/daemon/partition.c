@@ -57,6 +57,7 @@ void partition_free(struct partition *p)
 	timer_free(&p->guard);
 	timer_free(&p->link_timer);
 	timer_free(&p->restart_timer);
+	timer_free(&p->crash_timer);
 	if (p->pidfd >= 0)
 		close(p->pidfd);
 	if (p->memory_fd >= 0)

@@ -80,6 +80,7 @@ struct partition {
 	uint32_t crash_count;                    /* within the window, times in crashes[] */
 	uint64_t crashes[PARTITION_CRASHES];     /* seconds of real time, oldest first */
 	struct timer *restart_timer;
+	struct timer *crash_timer;               /* the guest reported a crash: it must do something about it by then */
 
 	struct waiter *waiters;
 };
@@ -119,6 +120,8 @@ void instance_guard(struct partition *partition, uint64_t milliseconds);
 void policy_forget(struct partition *partition);
 /** Decides on a failure, with the number of seconds until the next start, or none (-1); adds to reason what was decided. */
 int policy_on_failure(struct partition *partition, char *reason, size_t size);
+/** Called with each status: a guest that reported a crash and then stands still is a failure after a time. */
+void policy_watch_guest(struct partition *partition);
 void policy_schedule(struct partition *partition, uint64_t milliseconds);
 
 /* verbs.c */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* <on_crash>: whether, and when, a failed partition is started again. */
+/* <on_crash>: whether, and when, a failed partition is started again, and when a guest that crashed is one. */
 #include <stdio.h>
 #include <string.h>
 #include "root-partition/daemon/log.h"
@@ -51,4 +51,28 @@ void policy_schedule(struct partition *p, uint64_t milliseconds)
 {
 	timer_free(&p->restart_timer);
 	p->restart_timer = timer_new(p->manager->loop, milliseconds, on_restart, p);
+}
+
+static void on_stands_still(void *arg)
+{
+	struct partition *p = arg;
+	char path[sizeof p->stop_path];
+
+	timer_free(&p->crash_timer);
+	snprintf(path, sizeof path, "%.120s; turned off: it stood still for %u s", p->reason, p->config ? p->config->crash_wait_s : 0);
+	instance_kill(p, path);
+}
+
+/*
+ * A guest may reboot, turn itself off or start its dump kernel by itself, which connects to VMBus again; one that says that it crashed
+ * and stays connected has only lost a task.
+ */
+void policy_watch_guest(struct partition *p)
+{
+	bool still = p->status.state == WORKER_STATE_RUNNING && *p->status.reason && !p->status.vmbus_version && !p->stop_requested;
+
+	if (!still)
+		timer_free(&p->crash_timer);
+	else if (!p->crash_timer && p->config)
+		p->crash_timer = timer_new(p->manager->loop, (uint64_t)p->config->crash_wait_s * 1000u, on_stands_still, p);
 }

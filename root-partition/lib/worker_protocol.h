@@ -160,7 +160,7 @@ struct worker_status {
 	uint32_t reserved;
 	uint64_t heartbeat_sequence;
 	uint64_t start_realtime_ns;
-	char     reason[256];        /* one line for people; empty: none */
+	char     reason[256];        /* one line for people; empty: none; of a running guest: the crash that it reported */
 };
 
 struct worker_shutdown {

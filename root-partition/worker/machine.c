@@ -12,6 +12,7 @@
 
 #include "acpi.h"
 #include "boot_state.h"
+#include "crash.h"
 #include "loader.h"
 #include "log.h"
 #include "services.h"
@@ -156,19 +157,22 @@ static int load_guest(struct machine *m)
 static void handle_crash_message(struct machine *m, const struct event *e)
 {
 	const uint64_t *p = e->u.crash.p;
-	const uint8_t *text;
+	char text[CRASH_TEXT_MAX];
+	const uint8_t *page = NULL;
+	size_t size = 0;
 
 	/* A guest may report as often as it likes; the log takes the first few. */
 	if (m->state->guest_crashes++ >= MAX_LOGGED_CRASHES)
 		return;
+	/* CTL bit 62: P3 and P4 give a text, at most a page. */
+	if ((e->u.crash.ctl & 1ull << 62) && p[4] <= sizeof text)
+		page = guest_memory_at(&m->memory, p[3], p[4]);
+	if (page != NULL)
+		memcpy(text, page, size = p[4]);
+	crash_reason(p, text, size, m->reason, sizeof m->reason);
 	log_line("guest reported a crash: %#llx %#llx %#llx %#llx %#llx", (unsigned long long)p[0], (unsigned long long)p[1],
 		 (unsigned long long)p[2], (unsigned long long)p[3], (unsigned long long)p[4]);
-	/* CTL bit 62: P3 and P4 give a text, at most a page. */
-	if ((e->u.crash.ctl & 1ull << 62) && p[4] <= HV_PAGE_SIZE) {
-		text = guest_memory_at(&m->memory, p[3], p[4]);
-		if (text != NULL)
-			log_guest_text("guest: ", (const char *)text, p[4]);
-	}
+	log_guest_text("guest: ", text, size);
 	machine_changed(m);
 }
 
@@ -317,6 +321,7 @@ void machine_reset(struct machine *m)
 	devices_reset(&m->devices);
 	close_partition(m);
 	m->state->reset_count++;
+	m->reason[0] = '\0';
 	rc = open_partition(m);
 	if (rc == 0)
 		rc = load_guest(m);
