@@ -94,7 +94,7 @@ expect "off" shown again " off "
 partition once "" "<on_reboot>stop</on_reboot>"
 expect "started" "$BHCTL" start once
 expect "reset by the administrator is no reboot" "$BHCTL" reset once
-sleep 0.2
+eventually 5 sh -c "'$BHCTL' events | grep -q 'once.*reset'"
 expect "goes on" shown once " running "
 expect "off" "$BHCTL" turn-off once
 

@@ -118,7 +118,7 @@ expect "what is sent comes back" sh -c "printf 'ping\\n' | '$BHCTL' console a --
 expect "nothing is sent" sh -c "printf 'ping\\n' | '$BHCTL' console a --no-input --timeout 1 | grep -qx 'console of a: '"
 "$BHCTL" console a </dev/null >"$dir/console" 2>&1 &
 viewer=$!
-sleep 0.3
+eventually 5 grep -q 'console of a' "$dir/console"
 expect "off" "$BHCTL" turn-off a
 expect "the console closes with the partition" wait "$viewer"
 refuse 1 "is not running; it has no console now" "$BHCTL" console a
