@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Integration components of a partition: guest shutdown, heartbeat, time synchronization. One struct ic each, over VMBus to the guest's
- * hv_utils. Knows the VMBus server, not the worker; one thread, the one that also calls the VMBus server.
+ * Integration components of a partition: guest shutdown, heartbeat, time synchronization, key-value pairs, freezing of file systems for
+ * a backup, files for the guest. One struct ic each, over VMBus to the guest's hv_utils. Knows the VMBus server, not the worker; one thread, the one that also calls the VMBus server.
  *
  * Start: ic_create() before vmbus_server_start(); ic_tick() about once a second. A successor gives the predecessor's state.
  */
@@ -15,7 +15,7 @@
 
 struct ic;
 
-enum ic_type { IC_SHUTDOWN, IC_HEARTBEAT, IC_TIMESYNC };
+enum ic_type { IC_SHUTDOWN, IC_HEARTBEAT, IC_TIMESYNC, IC_KVP, IC_VSS, IC_FCOPY, IC_TYPES };
 
 /** For a successor. Zeroed or a predecessor's. */
 struct ic_state {
@@ -25,9 +25,9 @@ struct ic_state {
 	uint64_t sequence;           /* heartbeat: last sent */
 	uint64_t answered;           /* heartbeat: last that came back */
 	uint32_t transaction;        /* last used */
-	uint32_t request;            /* shutdown: transaction that waits for its answer, plus 1; 0 none */
-	uint32_t request_reboot;
-	uint32_t reserved;
+	uint32_t request;            /* transaction that waits for its answer, plus 1; 0 none */
+	uint32_t request_reboot;     /* shutdown */
+	uint32_t frozen;             /* vss: the guest was asked to freeze and has not thawed since */
 };
 #define IC_STATE_VERSION 1u
 
@@ -59,6 +59,9 @@ void ic_detach(struct ic *ic);
 
 /** The guest's component is there and agreed on a version. */
 bool ic_ready(const struct ic *ic);
+/** The versions it agreed on, major << 16 | minor; 0 while it is not ready. */
+uint32_t ic_framework_version(const struct ic *ic);
+uint32_t ic_message_version(const struct ic *ic);
 /** Sends what is due. now_ms: monotonic. */
 void ic_tick(struct ic *ic, uint64_t now_ms);
 
@@ -71,7 +74,72 @@ int ic_shutdown_request(struct ic *ic, bool reboot, bool force, const char *text
 uint64_t ic_heartbeat_sequence(const struct ic *ic);
 /** IC_HEARTBEAT: answers come. */
 bool ic_heartbeat_alive(const struct ic *ic);
-/** IC_TIMESYNC: the guest's clock is wrong (it was paused or restored): the next tick sets it rather than sending a sample. */
+/** IC_TIMESYNC: the guest's clock is wrong (it was paused or restored): sets it, now if the guest can take it, else at a tick. */
 void ic_timesync_force(struct ic *ic);
+
+/**
+ * How a request to the guest ended. error: 0; -EIO with the guest's HRESULT in status; -ENOENT: it has no such key; -ENOTCONN: its component
+ * went away; -ETIMEDOUT: no answer; other negative errnos where said. Not called when the request itself was refused.
+ */
+typedef void ic_done(void *arg, int error, uint32_t status);
+
+#define IC_KVP_KEY_MAX     768u      /* bytes of UTF-8 with the NUL */
+#define IC_KVP_VALUE_MAX   3072u
+#define IC_KVP_TIMEOUT_MS  40000u    /* Linux answers within 30 s */
+
+enum ic_kvp_operation { IC_KVP_GET, IC_KVP_SET, IC_KVP_DELETE, IC_KVP_ENUMERATE };
+/** Who writes what: host, guest, the guest's own description (enumerate only), the host's description of itself, the host's inner one. */
+enum ic_kvp_pool { IC_KVP_EXTERNAL, IC_KVP_GUEST, IC_KVP_AUTO, IC_KVP_AUTO_EXTERNAL, IC_KVP_AUTO_INTERNAL, IC_KVP_POOLS };
+
+struct ic_kvp_request {
+	enum ic_kvp_operation operation;
+	enum ic_kvp_pool pool;
+	uint32_t index;              /* enumerate */
+	const char *key, *value;     /* UTF-8; get, delete: key; set: both */
+};
+
+/** As ic_done; key and value (UTF-8) after a get or an enumerate that worked, else NULL. */
+typedef void ic_kvp_done(void *arg, int error, uint32_t status, const char *key, const char *value);
+
+/**
+ * IC_KVP: one request at a time. 0: done follows. -ENOTCONN; -EBUSY (another waits); -EINVAL (no such operation or pool, an empty key);
+ * -EILSEQ (not UTF-8); -E2BIG (key or value too long); -EAGAIN (the guest does not read its ring).
+ */
+int ic_kvp_request(struct ic *ic, const struct ic_kvp_request *request, ic_kvp_done *done, void *arg);
+
+#define IC_VSS_LEASE_MAX_MS 60000u
+
+/**
+ * IC_VSS: asks whether a backup may be made, then freezes the guest's file systems. Unless ic_vss_keep is called in time they are thawed when
+ * lease_ms (at most IC_VSS_LEASE_MAX_MS) are over, counted from now on, whoever asked for it. 0: done follows, once they are frozen or not.
+ * -ENOTCONN; -EBUSY (frozen already, or under way); -EINVAL; -EAGAIN.
+ */
+int ic_vss_freeze(struct ic *ic, uint32_t lease_ms, ic_done *done, void *arg);
+/** Puts the end off to lease_ms from now. -ESTALE: the guest is not frozen (any more). */
+int ic_vss_keep(struct ic *ic, uint32_t lease_ms);
+/** 0: done follows. -ESTALE: as above, what was copied meanwhile is not of one moment. */
+int ic_vss_thaw(struct ic *ic, ic_done *done, void *arg);
+/** What the guest said of a backup of a running guest, at the last freeze (Linux: 5, it recovers by itself). */
+uint32_t ic_vss_flags(const struct ic *ic);
+
+#define IC_FCOPY_OVERWRITE  1u
+#define IC_FCOPY_MAKE_PATH  2u
+#define IC_FCOPY_TIMEOUT_MS 40000u
+
+struct ic_fcopy_request {
+	const char *path, *file;     /* UTF-8; the guest's folder, and the name in it */
+	uint32_t flags;              /* IC_FCOPY_* */
+	uint64_t size;
+	/** Reads up to `bytes` at offset: how many, 0 at the end (before size: the copy fails with -ESTALE), or a negative errno. */
+	int64_t (*read)(void *arg, uint64_t offset, void *to, uint32_t bytes);
+};
+
+/**
+ * IC_FCOPY: writes a file in the guest, one at a time. 0: done follows. path and file are copied. -ENOTCONN, -EBUSY, -EILSEQ,
+ * -ENAMETOOLONG, -EAGAIN as above.
+ */
+int ic_fcopy_start(struct ic *ic, const struct ic_fcopy_request *request, ic_done *done, void *arg);
+/** Ends the copy with -ECANCELED; the guest removes what it has. */
+void ic_fcopy_cancel(struct ic *ic);
 
 #endif

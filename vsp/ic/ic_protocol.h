@@ -14,9 +14,18 @@ struct ic_version {
 enum ic_message_type {
 	IC_MESSAGE_NEGOTIATE = 0,
 	IC_MESSAGE_HEARTBEAT = 1,
+	IC_MESSAGE_KVP = 2,
 	IC_MESSAGE_SHUTDOWN = 3,
 	IC_MESSAGE_TIMESYNC = 4,
+	IC_MESSAGE_VSS = 5,
+	IC_MESSAGE_FCOPY = 7,
 };
+
+/* HRESULTs in ic_header.status. */
+#define IC_STATUS_FAIL       0x80004005u
+#define IC_STATUS_NO_MORE    0x80070103u /* no such key; enumeration: no such index */
+#define IC_STATUS_EXISTS     0x80070050u
+#define IC_STATUS_DISK_FULL  0x80070070u
 
 #define IC_PIPE_DATA        1u
 #define IC_FLAG_TRANSACTION 1u
@@ -88,5 +97,78 @@ struct ic_time_4 {
 	uint8_t  reserved[5];
 };
 _Static_assert(offsetof(struct ic_time_4, flags) == 16, "hyperv.h, ictimesync_ref_data");
+
+/* Key-value pairs (Linux include/uapi/linux/hyperv.h, hv_kvp_msg). Text is UTF-16LE with a NUL, sizes are bytes with it. */
+#define IC_KVP_KEY_BYTES   512u
+#define IC_KVP_VALUE_BYTES 2048u
+#define IC_KVP_TEXT        1u        /* REG_SZ */
+#define IC_KVP_U32         4u
+#define IC_KVP_U64         8u
+
+struct ic_kvp_value {
+	uint32_t type;               /* IC_KVP_TEXT, ... */
+	uint32_t key_bytes, value_bytes;
+	uint8_t  key[IC_KVP_KEY_BYTES];
+	uint8_t  value[IC_KVP_VALUE_BYTES];
+};
+_Static_assert(sizeof(struct ic_kvp_value) == 2572, "hyperv.h, hv_kvp_exchg_msg_value");
+
+/* Always whole: the guest answers in the space that it was sent. */
+struct ic_kvp {
+	uint8_t  operation;          /* enum ic_kvp_operation */
+	uint8_t  pool;
+	uint16_t padding;
+	union {
+		struct ic_kvp_value pair;    /* get, set */
+		struct {
+			uint32_t key_bytes;
+			uint8_t  key[IC_KVP_KEY_BYTES];
+		} delete;
+		struct {
+			uint32_t index;
+			struct ic_kvp_value pair;
+		} enumerate;
+	};
+};
+_Static_assert(sizeof(struct ic_kvp) == 2580, "hyperv.h, hv_kvp_msg up to kvp_enum_data");
+
+/* Freezing of file systems (hv_vss_msg). */
+enum ic_vss_operation { IC_VSS_HOT_BACKUP = 2, IC_VSS_FREEZE = 5, IC_VSS_THAW = 6 };
+
+struct ic_vss {
+	uint8_t  operation;          /* enum ic_vss_operation */
+	uint8_t  reserved[7];
+	uint32_t flags;              /* answer to IC_VSS_HOT_BACKUP: what a backup of the running guest may do */
+};
+_Static_assert(sizeof(struct ic_vss) == 12, "hyperv.h, hv_vss_msg");
+
+/* Files for the guest (hv_fcopy_hdr, hv_start_fcopy, hv_do_fcopy; packed there, so their alignment is spelt out). */
+enum ic_fcopy_operation { IC_FCOPY_START, IC_FCOPY_WRITE, IC_FCOPY_COMPLETE, IC_FCOPY_CANCEL };
+
+#define IC_FCOPY_NAME_UNITS 260u
+#define IC_FCOPY_FRAGMENT   6144u
+
+struct ic_fcopy_header {
+	uint32_t operation;          /* enum ic_fcopy_operation */
+	uint8_t  service[2][16];
+};
+
+struct ic_fcopy_start {
+	struct ic_fcopy_header header;
+	uint8_t  file[IC_FCOPY_NAME_UNITS * 2]; /* 36: UTF-16LE */
+	uint8_t  path[IC_FCOPY_NAME_UNITS * 2];
+	uint32_t flags;              /* 1076: IC_FCOPY_OVERWRITE, IC_FCOPY_MAKE_PATH of ic.h */
+	uint32_t size[2];            /* low word first */
+};
+_Static_assert(offsetof(struct ic_fcopy_start, flags) == 1076 && sizeof(struct ic_fcopy_start) == 1088, "hyperv.h, hv_start_fcopy");
+
+struct ic_fcopy_write {
+	struct ic_fcopy_header header;
+	uint32_t padding;
+	uint32_t offset[2];          /* 40: low word first */
+	uint32_t bytes;
+	uint8_t  data[IC_FCOPY_FRAGMENT];
+};
+_Static_assert(offsetof(struct ic_fcopy_write, data) == 52 && sizeof(struct ic_fcopy_write) == 6196, "hyperv.h, hv_do_fcopy");
 
 #endif

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Key-value pairs, freezing and file copy against a guest that behaves like Linux' drivers and daemons, and against one that does not. */
+#include "tests/unit/ic/guest.h"
+#include "vsp/ic/ic_internal.h"
+
+static struct {
+	unsigned int count;
+	int error;
+	uint32_t status;
+	char key[IC_KVP_KEY_MAX], value[IC_KVP_VALUE_MAX];
+} result;
+
+static void on_done(void *arg, int error, uint32_t status)
+{
+	(void)arg;
+	result.count++;
+	result.error = error;
+	result.status = status;
+}
+
+static void on_kvp(void *arg, int error, uint32_t status, const char *key, const char *value)
+{
+	on_done(arg, error, status);
+	ck_assert((key != NULL) == (value != NULL));
+	strcpy(result.key, key ? key : "");
+	strcpy(result.value, value ? value : "");
+}
+
+static void setup(enum ic_type type)
+{
+	static const uint16_t versions[IC_TYPES] = { [IC_KVP] = 4, [IC_VSS] = 5, [IC_FCOPY] = 1 };
+
+	memset(&result, 0, sizeof result);
+	connect_ic(type, versions[type], type == IC_FCOPY ? 1 : 0);
+	ic_tick(ic, 1000);
+}
+
+static int kvp(enum ic_kvp_operation operation, const char *key, const char *value)
+{
+	struct ic_kvp_request request = { .operation = operation, .pool = IC_KVP_GUEST, .key = key, .value = value, .index = 7 };
+
+	return ic_kvp_request(ic, &request, on_kvp, NULL);
+}
+
+static void expect(unsigned int count, int error)
+{
+	ck_assert_uint_eq(result.count, count);
+	ck_assert_int_eq(result.error, error);
+}
+
+START_TEST(text_goes_to_utf16_and_back)
+{
+	static const char *const wrong[] = { "\xff", "\xc0\x80", "\xed\xa0\x80", "\xe2\x82", "\xf4\x90\x80\x80", "a\x80" };
+	static const char text[] = "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80";
+	const uint8_t odd[] = { 0x00, 0xd8, 'x', 0, 0x00, 0xdc, 0x3d };
+	uint8_t units[64];
+	char back[64];
+
+	ck_assert_int_eq(ic_text_encode(text, units, sizeof units), 12);
+	ck_assert_int_eq(units[10] | units[11], 0);
+	ic_text_decode(units, 12, back, sizeof back);
+	ck_assert_str_eq(back, text);
+	ck_assert_int_eq(ic_text_encode(text, units, 11), -E2BIG);
+	for (unsigned int i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+		ck_assert_int_eq(ic_text_encode(wrong[i], units, sizeof units), -EILSEQ);
+	/* Half a pair, and half a unit at the end. */
+	ic_text_decode(odd, sizeof odd, back, sizeof back);
+	ck_assert_str_eq(back, "\xef\xbf\xbdx\xef\xbf\xbd");
+	ic_text_decode(units, 10, back, 7);   /* cut at a whole character */
+	ck_assert_str_eq(back, "a\xc3\xa9\xe2\x82\xac");
+}
+END_TEST
+
+START_TEST(a_pair_is_set_and_got)
+{
+	struct ic_kvp body;
+	char text[64];
+
+	setup(IC_KVP);
+	ck_assert_int_eq(kvp(IC_KVP_SET, "k\xc3\xa9y", "value"), 0);
+	ck_assert_int_eq(kvp(IC_KVP_SET, "other", "value"), -EBUSY);
+	ck_assert(receive());
+	ck_assert_uint_eq(message.header.bytes, sizeof body);
+	memcpy(&body, message.body, sizeof body);
+	ck_assert_uint_eq(body.operation, 1);
+	ck_assert_uint_eq(body.pool, 1);
+	ck_assert_uint_eq(body.pair.type, IC_KVP_TEXT);
+	ck_assert_uint_eq(body.pair.key_bytes, 8);
+	ck_assert_uint_eq(body.pair.value_bytes, 12);
+	ic_text_decode(body.pair.key, sizeof body.pair.key, text, sizeof text);
+	ck_assert_str_eq(text, "k\xc3\xa9y");
+	reply();
+	expect(1, 0);
+
+	ck_assert_int_eq(kvp(IC_KVP_GET, "key", NULL), 0);
+	ck_assert(receive());
+	memcpy(&body, message.body, sizeof body);
+	body.pair.type = IC_KVP_TEXT;
+	body.pair.value_bytes = 6;
+	memcpy(body.pair.value, "h\0i\0\0", 6);
+	memcpy(message.body, &body, sizeof body);
+	reply();
+	expect(2, 0);
+	ck_assert_str_eq(result.value, "hi");
+	end();
+}
+END_TEST
+
+START_TEST(numbers_are_shown_as_text)
+{
+	struct ic_kvp body;
+	uint64_t number = 0x1122334455667788;
+
+	setup(IC_KVP);
+	ck_assert_int_eq(kvp(IC_KVP_ENUMERATE, NULL, NULL), 0);
+	ck_assert(receive());
+	memcpy(&body, message.body, sizeof body);
+	ck_assert_uint_eq(body.enumerate.index, 7);
+	body.enumerate.pair.type = IC_KVP_U64;
+	body.enumerate.pair.key_bytes = 4;
+	memcpy(body.enumerate.pair.key, "n\0\0", 4);
+	memcpy(body.enumerate.pair.value, &number, 8);
+	memcpy(message.body, &body, sizeof body);
+	reply();
+	expect(1, 0);
+	ck_assert_str_eq(result.key, "n");
+	ck_assert_str_eq(result.value, "1234605616436508552");
+	end();
+}
+END_TEST
+
+START_TEST(the_end_of_a_pool_and_failures_are_told_apart)
+{
+	setup(IC_KVP);
+	ck_assert_int_eq(kvp(IC_KVP_ENUMERATE, NULL, NULL), 0);
+	ck_assert(receive());
+	message.header.status = IC_STATUS_NO_MORE;
+	reply();
+	expect(1, -ENOENT);
+	ck_assert_int_eq(kvp(IC_KVP_DELETE, "key", NULL), 0);
+	ck_assert(receive());
+	message.header.status = IC_STATUS_FAIL;
+	reply();
+	expect(2, -EIO);
+	ck_assert_uint_eq(result.status, IC_STATUS_FAIL);
+	reply();                     /* the same again answers nothing */
+	expect(2, -EIO);
+	end();
+}
+END_TEST
+
+START_TEST(what_cannot_be_asked_is_refused)
+{
+	char large[1200];
+
+	memset(large, 'x', sizeof large - 1);
+	large[sizeof large - 1] = 0;
+	setup(IC_KVP);
+	ck_assert_int_eq(kvp(IC_KVP_GET, "", NULL), -EINVAL);
+	ck_assert_int_eq(kvp(IC_KVP_GET, large, NULL), -E2BIG);
+	ck_assert_int_eq(kvp(IC_KVP_SET, "k", large), -E2BIG);
+	ck_assert_int_eq(kvp(IC_KVP_SET, "\xff", ""), -EILSEQ);
+	ck_assert_int_eq(kvp((enum ic_kvp_operation)9, "k", ""), -EINVAL);
+	ck_assert(!receive());
+	end();
+}
+END_TEST
+
+/* Sizes beyond the fields, text without an end, an answer that is cut off: nothing is read outside the answer. */
+START_TEST(an_answers_sizes_are_not_trusted)
+{
+	struct ic_kvp body;
+
+	setup(IC_KVP);
+	ck_assert_int_eq(kvp(IC_KVP_ENUMERATE, NULL, NULL), 0);
+	ck_assert(receive());
+	memset(&body, 0x41, sizeof body);
+	body.enumerate.pair.type = IC_KVP_TEXT;
+	body.enumerate.pair.key_bytes = body.enumerate.pair.value_bytes = UINT32_MAX;
+	memcpy(message.body, &body, sizeof body);
+	reply();
+	expect(1, 0);
+	ck_assert_uint_eq(strlen(result.key), 255 * 3);   /* U+4141, cut to what a key holds */
+	ck_assert_int_eq(kvp(IC_KVP_ENUMERATE, NULL, NULL), 0);
+	ck_assert(receive());
+	message_bytes = sizeof message.header + 100;
+	reply();
+	expect(2, -EIO);
+	end();
+}
+END_TEST
+
+START_TEST(nobody_waits_for_ever)
+{
+	setup(IC_KVP);
+	ck_assert_int_eq(kvp(IC_KVP_GET, "key", NULL), 0);
+	ic_tick(ic, 40000);
+	expect(0, 0);
+	ic_tick(ic, 41000);
+	expect(1, -ETIMEDOUT);
+	ck_assert_int_eq(kvp(IC_KVP_GET, "key", NULL), 0);
+	guest_post_relid(&p, VMBUS_MSG_CLOSE, 1);
+	expect(2, -ENOTCONN);
+	ck_assert_int_eq(kvp(IC_KVP_GET, "key", NULL), -ENOTCONN);
+	end();
+}
+END_TEST
+
+static uint8_t vss_asked(void)
+{
+	if (!receive())
+		return 0xff;
+	ck_assert_uint_eq(message.header.bytes, sizeof(struct ic_vss));
+	return message.body[0];
+}
+
+static void freeze(uint32_t lease_ms)
+{
+	ck_assert_int_eq(ic_vss_freeze(ic, lease_ms, on_done, NULL), 0);
+	ck_assert_uint_eq(vss_asked(), IC_VSS_HOT_BACKUP);
+	message.body[8] = 5;
+	reply();
+	ck_assert_uint_eq(vss_asked(), IC_VSS_FREEZE);
+	ck_assert_uint_eq(result.count, 0);
+	reply();
+	expect(1, 0);
+	ck_assert_uint_eq(ic_vss_flags(ic), 5);
+}
+
+START_TEST(a_guest_is_frozen_and_thawed)
+{
+	setup(IC_VSS);
+	freeze(10000);
+	ck_assert_int_eq(ic_vss_freeze(ic, 10000, on_done, NULL), -EBUSY);
+	ck_assert_int_eq(ic_vss_thaw(ic, on_done, NULL), 0);
+	ck_assert_uint_eq(vss_asked(), IC_VSS_THAW);
+	expect(1, 0);
+	reply();
+	expect(2, 0);
+	ck_assert_uint_eq(state.frozen, 0);
+	ck_assert_int_eq(ic_vss_thaw(ic, on_done, NULL), -ESTALE);
+	end();
+}
+END_TEST
+
+START_TEST(a_freeze_that_nobody_keeps_up_ends)
+{
+	setup(IC_VSS);
+	freeze(10000);
+	ic_tick(ic, 10000);
+	ck_assert_int_eq(ic_vss_keep(ic, 10000), 0);
+	ic_tick(ic, 19000);
+	ck_assert_uint_eq(vss_asked(), 0xff);
+	ic_tick(ic, 20000);
+	ck_assert_uint_eq(vss_asked(), IC_VSS_THAW);
+	ck_assert_int_eq(ic_vss_keep(ic, 10000), -ESTALE);
+	ck_assert_int_eq(ic_vss_thaw(ic, on_done, NULL), -ESTALE);
+	/* It does not answer, then refuses: asked again. */
+	ic_tick(ic, 25000);
+	ck_assert_uint_eq(vss_asked(), IC_VSS_THAW);
+	message.header.status = IC_STATUS_FAIL;
+	reply();
+	ck_assert_uint_eq(state.frozen, 1);
+	ic_tick(ic, 30000);
+	ck_assert_uint_eq(vss_asked(), IC_VSS_THAW);
+	reply();
+	ck_assert_uint_eq(state.frozen, 0);
+	end();
+}
+END_TEST
+
+START_TEST(a_freeze_that_hangs_or_fails_is_undone)
+{
+	setup(IC_VSS);
+	ck_assert_int_eq(ic_vss_freeze(ic, 10000, on_done, NULL), 0);
+	ck_assert_uint_eq(vss_asked(), IC_VSS_HOT_BACKUP);
+	reply();
+	ck_assert_uint_eq(vss_asked(), IC_VSS_FREEZE);
+	ic_tick(ic, 11000);
+	expect(1, -ETIMEDOUT);
+	reply();                     /* too late: not an answer to the thaw */
+	ck_assert_uint_eq(vss_asked(), IC_VSS_THAW);
+	ck_assert_uint_eq(state.frozen, 1);
+	reply();
+	ck_assert_uint_eq(state.frozen, 0);
+	/* Without its daemon Linux refuses at once. */
+	ck_assert_int_eq(ic_vss_freeze(ic, 10000, on_done, NULL), 0);
+	ck_assert_uint_eq(vss_asked(), IC_VSS_HOT_BACKUP);
+	message.header.status = IC_STATUS_FAIL;
+	reply();
+	expect(2, -EIO);
+	ck_assert_uint_eq(vss_asked(), 0xff);
+	end();
+}
+END_TEST
+
+START_TEST(a_successor_thaws_what_its_predecessor_froze)
+{
+	setup(IC_VSS);
+	freeze(10000);
+	partition_succeed(&p);
+	ic_detach(ic);
+	offer(IC_VSS);
+	ck_assert_uint_eq(vss_asked(), IC_VSS_THAW);
+	reply();
+	ck_assert_uint_eq(state.frozen, 0);
+	end();
+}
+END_TEST
+
+static const uint64_t file_size = 2 * IC_FCOPY_FRAGMENT + 100;
+static uint64_t file_end;
+
+static int64_t read_file(void *arg, uint64_t offset, void *to, uint32_t bytes)
+{
+	uint64_t left = file_end > offset ? file_end - offset : 0;
+	uint32_t n = left < bytes ? (uint32_t)left : bytes;
+
+	(void)arg;
+	for (uint32_t i = 0; i < n; i++)
+		((uint8_t *)to)[i] = (uint8_t)((offset + i) * 7 >> 3);
+	return n;
+}
+
+static void start_copy(uint64_t end_of_file)
+{
+	struct ic_fcopy_request request = { .path = "/tmp", .file = "name", .flags = IC_FCOPY_MAKE_PATH, .size = file_size, .read = read_file };
+	struct ic_fcopy_start body;
+	char text[32];
+
+	file_end = end_of_file;
+	ck_assert_int_eq(ic_fcopy_start(ic, &request, on_done, NULL), 0);
+	ck_assert_int_eq(ic_fcopy_start(ic, &request, on_done, NULL), -EBUSY);
+	ck_assert(receive());
+	ck_assert_uint_eq(message.header.bytes, sizeof body);
+	memcpy(&body, message.body, sizeof body);
+	ck_assert_uint_eq(body.header.operation, IC_FCOPY_START);
+	ck_assert_uint_eq(body.flags, 2);
+	ck_assert_uint_eq(body.size[0], file_size);
+	ic_text_decode(body.path, sizeof body.path, text, sizeof text);
+	ck_assert_str_eq(text, "/tmp");
+	ic_text_decode(body.file, sizeof body.file, text, sizeof text);
+	ck_assert_str_eq(text, "name");
+}
+
+START_TEST(a_file_goes_over_in_fragments)
+{
+	struct ic_fcopy_write body;
+	uint64_t at = 0;
+
+	setup(IC_FCOPY);
+	start_copy(file_size);
+	reply();
+	while (receive() && message.header.bytes == sizeof body) {
+		memcpy(&body, message.body, sizeof body);
+		ck_assert_uint_eq(body.header.operation, IC_FCOPY_WRITE);
+		ck_assert_uint_eq(body.offset[0], at);
+		for (uint32_t i = 0; i < body.bytes; i++)
+			ck_assert_uint_eq(body.data[i], (uint8_t)((at + i) * 7 >> 3));
+		at += body.bytes;
+		ck_assert_uint_eq(result.count, 0);
+		reply();
+	}
+	ck_assert_uint_eq(at, file_size);
+	ck_assert_uint_eq(message.body[0], IC_FCOPY_COMPLETE);
+	reply();
+	expect(1, 0);
+	end();
+}
+END_TEST
+
+START_TEST(a_copy_fails_with_the_guest_or_with_the_file)
+{
+	setup(IC_FCOPY);
+	start_copy(file_size);
+	message.header.status = IC_STATUS_EXISTS;
+	reply();
+	expect(1, -EIO);
+	ck_assert_uint_eq(result.status, IC_STATUS_EXISTS);
+	/* It has become shorter meanwhile. */
+	start_copy(IC_FCOPY_FRAGMENT);
+	reply();
+	ck_assert(receive());
+	reply();
+	expect(2, -ESTALE);
+	ck_assert(receive());
+	ck_assert_uint_eq(message.body[0], IC_FCOPY_CANCEL);
+	reply();
+	start_copy(file_size);
+	ic_fcopy_cancel(ic);
+	expect(3, -ECANCELED);
+	ck_assert(receive());
+	ck_assert_uint_eq(message.body[0], IC_FCOPY_CANCEL);
+	reply();
+	start_copy(file_size);
+	ic_tick(ic, 41000);
+	expect(4, -ETIMEDOUT);
+	end();
+}
+END_TEST
+
+START_TEST(names_that_do_not_fit_are_refused)
+{
+	char large[400];
+	struct ic_fcopy_request request = { .path = large, .file = "f", .read = read_file };
+
+	memset(large, 'x', sizeof large - 1);
+	large[sizeof large - 1] = 0;
+	setup(IC_FCOPY);
+	ck_assert_int_eq(ic_fcopy_start(ic, &request, on_done, NULL), -ENAMETOOLONG);
+	request.path = "/";
+	request.file = "";
+	ck_assert_int_eq(ic_fcopy_start(ic, &request, on_done, NULL), -EINVAL);
+	ck_assert(!receive());
+	end();
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("ic services");
+	TCase *t = tcase_create("services");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_test(t, text_goes_to_utf16_and_back);
+	tcase_add_test(t, a_pair_is_set_and_got);
+	tcase_add_test(t, numbers_are_shown_as_text);
+	tcase_add_test(t, the_end_of_a_pool_and_failures_are_told_apart);
+	tcase_add_test(t, what_cannot_be_asked_is_refused);
+	tcase_add_test(t, an_answers_sizes_are_not_trusted);
+	tcase_add_test(t, nobody_waits_for_ever);
+	tcase_add_test(t, a_guest_is_frozen_and_thawed);
+	tcase_add_test(t, a_freeze_that_nobody_keeps_up_ends);
+	tcase_add_test(t, a_freeze_that_hangs_or_fails_is_undone);
+	tcase_add_test(t, a_successor_thaws_what_its_predecessor_froze);
+	tcase_add_test(t, a_file_goes_over_in_fragments);
+	tcase_add_test(t, a_copy_fails_with_the_guest_or_with_the_file);
+	tcase_add_test(t, names_that_do_not_fit_are_refused);
+	suite_add_tcase(suite, t);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
