@@ -29,7 +29,10 @@
 enum config_on_crash { CONFIG_CRASH_STOP, CONFIG_CRASH_RESTART };
 enum config_on_reboot { CONFIG_REBOOT_RESTART, CONFIG_REBOOT_STOP };
 enum config_cache { CONFIG_CACHE_NONE, CONFIG_CACHE_UNSAFE };
-enum config_integration { CONFIG_IC_SHUTDOWN = 1, CONFIG_IC_HEARTBEAT = 2, CONFIG_IC_TIMESYNC = 4, CONFIG_IC_ALL = 7 };
+enum config_integration {
+	CONFIG_IC_SHUTDOWN = 1, CONFIG_IC_HEARTBEAT = 2, CONFIG_IC_TIMESYNC = 4, CONFIG_IC_KVP = 8, CONFIG_IC_VSS = 16, CONFIG_IC_FCOPY = 32,
+	CONFIG_IC_ALL = 63
+};
 
 struct config_disk {
 	char    *source;             /* absolute path */

@@ -58,33 +58,24 @@ static int read_cmdline(struct reader *r, const xmlNode *node, const char *text)
 	return value_copy(r, node, text, CONFIG_CMDLINE_MAX, &r->config->cmdline);
 }
 
-static int read_integration(struct reader *r, const xmlNode *node, unsigned component)
+static const struct { const char *name; unsigned bit; } integration_services[] = {
+	{ "shutdown", CONFIG_IC_SHUTDOWN }, { "heartbeat", CONFIG_IC_HEARTBEAT }, { "timesync", CONFIG_IC_TIMESYNC },
+	{ "kvp", CONFIG_IC_KVP }, { "vss", CONFIG_IC_VSS }, { "fcopy", CONFIG_IC_FCOPY },
+};
+
+static int read_integration(struct reader *r, const xmlNode *node, const char *text)
 {
 	static const struct value_choice states[] = { { "on", 1 }, { "off", 0 }, { NULL, 0 } };
 	unsigned on;
 
+	(void)text;
 	if (value_choose(r, node, "state", reader_attribute(r, node, "state"), states, &on))
 		return -1;
-	r->config->integration = on ? r->config->integration | component : r->config->integration & ~component;
+	for (size_t i = 0; i < sizeof integration_services / sizeof *integration_services; i++)
+		if (!strcmp(integration_services[i].name, (const char *)node->name))
+			r->config->integration = on ? r->config->integration | integration_services[i].bit
+						    : r->config->integration & ~integration_services[i].bit;
 	return 0;
-}
-
-static int read_shutdown(struct reader *r, const xmlNode *node, const char *text)
-{
-	(void)text;
-	return read_integration(r, node, CONFIG_IC_SHUTDOWN);
-}
-
-static int read_heartbeat(struct reader *r, const xmlNode *node, const char *text)
-{
-	(void)text;
-	return read_integration(r, node, CONFIG_IC_HEARTBEAT);
-}
-
-static int read_timesync(struct reader *r, const xmlNode *node, const char *text)
-{
-	(void)text;
-	return read_integration(r, node, CONFIG_IC_TIMESYNC);
 }
 
 static int read_invtsc(struct reader *r, const xmlNode *node, const char *text)
@@ -279,9 +270,12 @@ static const struct element_rule os_children[] = {
 };
 
 static const struct element_rule integration_children[] = {
-	{ "shutdown", HOLDS_NOTHING, 0, ATTRIBUTES("!state"), NULL, read_shutdown, NULL },
-	{ "heartbeat", HOLDS_NOTHING, 0, ATTRIBUTES("!state"), NULL, read_heartbeat, NULL },
-	{ "timesync", HOLDS_NOTHING, 0, ATTRIBUTES("!state"), NULL, read_timesync, NULL },
+	{ "shutdown", HOLDS_NOTHING, 0, ATTRIBUTES("!state"), NULL, read_integration, NULL },
+	{ "heartbeat", HOLDS_NOTHING, 0, ATTRIBUTES("!state"), NULL, read_integration, NULL },
+	{ "timesync", HOLDS_NOTHING, 0, ATTRIBUTES("!state"), NULL, read_integration, NULL },
+	{ "kvp", HOLDS_NOTHING, 0, ATTRIBUTES("!state"), NULL, read_integration, NULL },
+	{ "vss", HOLDS_NOTHING, 0, ATTRIBUTES("!state"), NULL, read_integration, NULL },
+	{ "fcopy", HOLDS_NOTHING, 0, ATTRIBUTES("!state"), NULL, read_integration, NULL },
 	{ 0 }
 };
 

@@ -41,7 +41,7 @@ START_TEST(full_definition_is_read)
 	ck_assert_str_eq(c->kernel, "/boot/vmlinuz");
 	ck_assert_str_eq(c->initrd, "/boot/initrd");
 	ck_assert_str_eq(c->cmdline, "console=ttyS0 a<b c&d");
-	ck_assert_uint_eq(c->integration, CONFIG_IC_SHUTDOWN | CONFIG_IC_HEARTBEAT);
+	ck_assert_uint_eq(c->integration, CONFIG_IC_ALL & ~CONFIG_IC_TIMESYNC);
 	ck_assert(c->invariant_tsc);
 	ck_assert_int_eq(c->on_crash, CONFIG_CRASH_RESTART);
 	ck_assert_uint_eq(c->crash_limit, 5);
@@ -174,8 +174,10 @@ static const struct refused {
 	{ WITH("  <on_reboot>maybe</on_reboot>\n"), "t.xml:5:3: <on_reboot>: 'maybe' is unknown; use restart or stop", true },
 	{ WITH("  <autostart>on</autostart>\n"), "t.xml:5:3: <autostart>: 'on' is unknown; use yes or no", true },
 	{ WITH("  <features><integration><shutdown/></integration></features>\n"), "t.xml:5:26: <shutdown>: attribute 'state' is missing", true },
-	{ WITH("  <features><integration><kvp state='on'/></integration></features>\n"),
-	  "t.xml:5:26: <kvp>: unknown element in <integration>; allowed here: shutdown, heartbeat, timesync", true },
+	{ WITH("  <features><integration><kvq state='on'/></integration></features>\n"),
+	  "t.xml:5:26: <kvq>: unknown element in <integration>; did you mean <kvp>?", true },
+	{ WITH("  <features><integration><fcopy state='no'/></integration></features>\n"),
+	  "t.xml:5:26: <fcopy state='no'>: 'no' is unknown; use on or off", true },
 	{ VSOCK(" state='maybe'", ""), "t.xml:5:12: <vsock state='maybe'>: 'maybe' is unknown; use on or off", true },
 	{ VSOCK(" group='a b'", ""), "t.xml:5:12: <vsock group='a b'>: 'a b' is no account; use a name or a number", true },
 	{ VSOCK(" mode='1660'", ""), "t.xml:5:12: <vsock mode='1660'>: '1660' is no mode; use three octal digits, such as 660", true },
