@@ -8,12 +8,12 @@ _bhctl_names() {
 
 _bhctl() {
 	local word=${COMP_WORDS[COMP_CWORD]} command='' i candidates=''
-	local commands='list show define undefine check dump-xml start shutdown turn-off pause resume reset autostart list-interfaces attach-interface detach-interface set-link set-memory console exec login events host'
+	local commands='list show define undefine check dump-xml start shutdown turn-off pause resume reset autostart list-interfaces attach-interface detach-interface set-link set-memory guest-info kvp backup copy console exec login events host'
 
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--socket | --timeout | --since | --user | --env | --bridge | --mac | --vlan | --mtu) ((i++)) ;;
+		--socket | --timeout | --since | --pool | --disk | --user | --env | --bridge | --mac | --vlan | --mtu) ((i++)) ;;
 		--) return ;;   # what follows is the guest's
 		-*) ;;
 		*)
@@ -28,14 +28,17 @@ _bhctl() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
-	--timeout | --since | --user | --env | --bridge | --mac | --vlan | --mtu) return ;;
+	--timeout | --since | --pool | --disk | --user | --env | --bridge | --mac | --vlan | --mtu) return ;;
 	esac
 	if [[ $word == -* ]]; then
 		candidates=--help
 		case $command in
 		'') candidates+=' --socket --version' ;;
 		list) candidates+=' --all --active --json' ;;
-		show | host | list-interfaces) candidates+=' --json' ;;
+		show | host | list-interfaces | guest-info) candidates+=' --json' ;;
+		kvp) candidates+=' --pool --json' ;;
+		backup) candidates+=' --disk --timeout' ;;
+		copy) candidates+=' --overwrite --make-path' ;;
 		attach-interface) candidates+=' --bridge --mac --vlan --mtu --config' ;;
 		detach-interface | set-link) candidates+=' --config' ;;
 		start) candidates+=' --paused --wait --timeout' ;;
@@ -54,7 +57,7 @@ _bhctl() {
 			return
 			;;
 		start) candidates=$(_bhctl_names ' off failed restarting ') ;;
-		shutdown | pause | exec | login) candidates=$(_bhctl_names ' running ') ;;
+		shutdown | pause | exec | login | guest-info | kvp | backup | copy) candidates=$(_bhctl_names ' running ') ;;
 		resume) candidates=$(_bhctl_names ' paused ') ;;
 		turn-off | reset | console) candidates=$(_bhctl_names ' starting running paused stopping restarting ') ;;
 		undefine) candidates=$(_bhctl_names ' off failed ') ;;

@@ -18,6 +18,8 @@ struct arguments {
 	bool all, active, json, follow, wait, force, paused, reboot, no_input, terminal;
 	bool has_timeout, has_since, config;
 	const char *bridge, *mac, *vlan, *mtu;
+	bool overwrite, make_path;
+	const char *pool, *disk;
 	uint64_t timeout_s, since;
 	const char *user;            /* NULL: not given */
 	const char **variables;      /* --env, NULL-terminated, with room for one more; owned by main */
@@ -64,6 +66,10 @@ int command_set_link(struct arguments *args);
 int command_set_memory(struct arguments *args);
 int command_list_interfaces(struct arguments *args);
 int command_console(struct arguments *args);
+int command_guest_info(struct arguments *args);
+int command_kvp(struct arguments *args);
+int command_copy(struct arguments *args);
+int command_backup(struct arguments *args);
 int command_exec(struct arguments *args);
 int command_login(struct arguments *args);
 

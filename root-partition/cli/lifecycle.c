@@ -30,7 +30,13 @@ static void report(const char *name, sd_bus_message *reply, const char *instead,
 	fflush(stdout);
 }
 
-/* Whether every integration component that is on is ready. */
+/* The components that a guest's kernel serves without a daemon of its own. */
+static bool is_kernels(const char *component)
+{
+	return !strcmp(component, "shutdown") || !strcmp(component, "heartbeat") || !strcmp(component, "timesync");
+}
+
+/* Whether each of those that is on is ready. */
 static int is_ready(struct arguments *args, const char *name, bool *ret)
 {
 	sd_bus_message *reply = NULL;
@@ -48,7 +54,7 @@ static int is_ready(struct arguments *args, const char *name, bool *ret)
 		rc = EXIT_REFUSED;
 	}
 	for (const struct value *v = list ? list->first : NULL; v; v = v->next)
-		if (!strcmp(v->string, "not ready"))
+		if (!strcmp(v->string, "not ready") && is_kernels(v->key))
 			*ret = false;
 	value_free(details);
 	sd_bus_message_unref(reply);

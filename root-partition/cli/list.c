@@ -27,7 +27,7 @@ static struct value *take_reply(sd_bus_message *reply)
 
 int command_list(struct arguments *args)
 {
-	static const char *const headings[] = { "NAME", "STATE", ">VPS", ">MEMORY", ">ASSIGNED", ">DEMAND", "STATUS", ">UPTIME", "REASON" };
+	static const char *const headings[] = { "NAME", "STATE", ">VPS", ">MEMORY", ">ASSIGNED", ">DEMAND", "STATUS", ">UPTIME", "HEARTBEAT", "REASON" };
 	struct value *list, **at;
 	sd_bus_message *reply;
 	struct table *table;
@@ -52,7 +52,7 @@ int command_list(struct arguments *args)
 	if (args->json) {
 		print_json(list);
 	} else {
-		table = table_new(9, headings);
+		table = table_new(10, headings);
 		for (const struct value *p = list->first; p; p = p->next) {
 			char vps[16], memory[32], assigned[32] = "", demand[32] = "", uptime[32] = "";
 
@@ -65,7 +65,8 @@ int command_list(struct arguments *args)
 			if (value_count(p, "demand_bytes"))
 				format_bytes(value_count(p, "demand_bytes"), demand);
 			table_row(table, (const char *const[]){ value_text(p, "name"), value_text(p, "state"), vps, memory, assigned, demand,
-								  value_text(p, "memory_status"), uptime, value_text(p, "reason") });
+								  value_text(p, "memory_status"), uptime, value_text(p, "heartbeat"),
+								  value_text(p, "reason") });
 		}
 		table_write(stdout, table, terminal_width(stdout));
 		table_free(table);
@@ -193,6 +194,9 @@ static void show_one(const struct value *p)
 	for (const struct value *c = components ? components->first : NULL; c; c = c->next)
 		snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s %s", *text ? ", " : "", c->key, c->string);
 	line("integration", text);
+	line("heartbeat", value_text(p, "heartbeat"));
+	if (value_count(p, "frozen"))
+		line("file systems", "frozen for a backup");
 	if (value_count(p, "resets"))
 		number_line("resets", p, "resets");
 	if (value_count(p, "guest_crashes"))

@@ -13,6 +13,7 @@ enum {
 	ALL = 1, ACTIVE = 1024, JSON = 2, FOLLOW = 4, WAIT = 8, FORCE = 16, PAUSED = 32, REBOOT = 64, NO_INPUT = 128, TIMEOUT = 256, SINCE = 512,
 	CONFIG = 2048, BRIDGE = 4096, MAC = 8192, VLAN = 16384, MTU = 32768,
 	USER = 1 << 20, VARIABLE = 1 << 21, TERMINAL = 1 << 22,
+	POOL = 1 << 23, DISK = 1 << 24, OVERWRITE = 1 << 25, MAKE_PATH = 1 << 26,
 };
 
 static const struct command {
@@ -54,6 +55,17 @@ static const struct command {
 	{ "set-memory", command_set_memory, 0, 2, 2, false, "NAME SIZE|auto",
 	  "Fix the memory of a running partition that has <dynamicMemory> at a size (as in 768MiB), between its minimum and its maximum;\n"
 	  "with auto it follows its guest's demand again." },
+	{ "guest-info", command_guest_info, JSON, 1, 1, false, "NAME [--json]",
+	  "What the guest says of itself: system, name, addresses; and its integration services with their versions." },
+	{ "kvp", command_kvp, POOL | JSON, 2, 4, false, "NAME {list | get KEY | set KEY VALUE | delete KEY} [--pool POOL] [--json]",
+	  "Key-value pairs that host and guest share, by hv_kvp_daemon in a Linux guest. Pools: external (the host's for the guest,\n"
+	  "unless told), guest (the guest's for the host), auto (what the guest says of itself), auto-external, auto-internal." },
+	{ "backup", command_backup, DISK | TIMEOUT, 2, 2, false, "NAME --disk TARGET FILE [--timeout SECONDS]",
+	  "Copy a disk of a running guest with its file systems frozen (hv_vss_daemon in a Linux guest), for 60 s at most unless\n"
+	  "told. FILE must not exist." },
+	{ "copy", command_copy, OVERWRITE | MAKE_PATH, 3, 3, false, "NAME SOURCE DESTINATION [--overwrite] [--make-path]",
+	  "Copy a file into the guest, by hv_fcopy_daemon in a Linux guest. A DESTINATION that ends with / is a folder; --make-path\n"
+	  "creates those that are missing." },
 	{ "console", command_console, NO_INPUT | TIMEOUT, 1, 1, false, "NAME [--no-input] [--timeout SECONDS]",
 	  "Connect to the serial console. Ctrl-] leaves. Without a terminal, standard input is sent and output is printed\n"
 	  "until the console closes or the time is over." },
@@ -75,6 +87,8 @@ static const struct option long_options[] = {
 	{ "timeout", required_argument, NULL, TIMEOUT }, { "since", required_argument, NULL, SINCE },
 	{ "config", no_argument, NULL, CONFIG }, { "bridge", required_argument, NULL, BRIDGE }, { "mac", required_argument, NULL, MAC },
 	{ "vlan", required_argument, NULL, VLAN }, { "mtu", required_argument, NULL, MTU },
+	{ "pool", required_argument, NULL, POOL }, { "disk", required_argument, NULL, DISK },
+	{ "overwrite", no_argument, NULL, OVERWRITE }, { "make-path", no_argument, NULL, MAKE_PATH },
 	{ "user", required_argument, NULL, USER }, { "env", required_argument, NULL, VARIABLE }, { "tty", no_argument, NULL, TERMINAL },
 	{ "socket", required_argument, NULL, 'S' }, { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' },
 	{ 0 }
@@ -132,6 +146,10 @@ static bool set_option(struct arguments *args, int option)
 	case VLAN: args->vlan = optarg; return true;
 	case MTU: args->mtu = optarg; return true;
 	case TERMINAL: args->terminal = true; return true;
+	case POOL: args->pool = optarg; return true;
+	case DISK: args->disk = optarg; return true;
+	case OVERWRITE: args->overwrite = true; return true;
+	case MAKE_PATH: args->make_path = true; return true;
 	case USER: args->user = optarg; return true;
 	case VARIABLE:
 		args->variables[args->variable_count++] = optarg;

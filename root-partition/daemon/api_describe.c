@@ -9,8 +9,7 @@
 #include "root-partition/daemon/record.h"
 #include "root-partition/daemon/text.h"
 
-/* One entry, type 's', 't', 'u' or 'b'. After an error nothing more is added. */
-static void put(int *rc, sd_bus_message *m, const char *key, const char *type, ...)
+void api_put(int *rc, sd_bus_message *m, const char *key, const char *type, ...)
 {
 	va_list args;
 
@@ -31,6 +30,13 @@ static void put(int *rc, sd_bus_message *m, const char *key, const char *type, .
 	va_end(args);
 }
 
+const char *api_heartbeat(const struct partition *p)
+{
+	if (p->state != PARTITION_RUNNING)
+		return "";
+	return p->status.guest_flags & WORKER_GUEST_ALIVE ? "ok" : p->status.ic_ready & WORKER_IC_HEARTBEAT ? "lost" : "none";
+}
+
 static void put_summary(int *rc, sd_bus_message *m, const struct partition *p)
 {
 	const struct partition_config *c = p->running ? p->running : p->config;
@@ -39,21 +45,22 @@ static void put_summary(int *rc, sd_bus_message *m, const struct partition *p)
 
 	if (c)
 		config_uuid_format(c->uuid, uuid);
-	put(rc, m, "name", "s", p->name);
-	put(rc, m, "uuid", "s", uuid);
-	put(rc, m, "state", "s", partition_state_names[p->state]);
-	put(rc, m, "reason", "s", p->reason);
-	put(rc, m, "vps", "u", c ? c->vp_count : 0);
-	put(rc, m, "memory_bytes", "t", c ? c->memory_bytes : (uint64_t)0);
-	put(rc, m, "assigned_bytes", "t", !p->worker_pid || !c ? (uint64_t)0 : c->dynamic_memory && p->memory.flags ? p->memory.assigned_bytes
+	api_put(rc, m, "name", "s", p->name);
+	api_put(rc, m, "uuid", "s", uuid);
+	api_put(rc, m, "state", "s", partition_state_names[p->state]);
+	api_put(rc, m, "reason", "s", p->reason);
+	api_put(rc, m, "vps", "u", c ? c->vp_count : 0);
+	api_put(rc, m, "memory_bytes", "t", c ? c->memory_bytes : (uint64_t)0);
+	api_put(rc, m, "assigned_bytes", "t", !p->worker_pid || !c ? (uint64_t)0 : c->dynamic_memory && p->memory.flags ? p->memory.assigned_bytes
 							       : c->startup_bytes);
-	put(rc, m, "demand_bytes", "t", p->worker_pid && p->memory.flags & WORKER_MEMORY_REPORTED ? p->memory.demand_bytes : (uint64_t)0);
-	put(rc, m, "memory_status", "s", memory_status(p));
-	put(rc, m, "uptime_s", "t", uptime);
-	put(rc, m, "since_us", "t", p->since_us);
-	put(rc, m, "pid", "u", (uint32_t)p->worker_pid);
-	put(rc, m, "autostart", "b", (int)(p->config && p->config->autostart));
-	put(rc, m, "defined", "b", (int)(p->config != NULL));
+	api_put(rc, m, "demand_bytes", "t", p->worker_pid && p->memory.flags & WORKER_MEMORY_REPORTED ? p->memory.demand_bytes : (uint64_t)0);
+	api_put(rc, m, "memory_status", "s", memory_status(p));
+	api_put(rc, m, "uptime_s", "t", uptime);
+	api_put(rc, m, "since_us", "t", p->since_us);
+	api_put(rc, m, "heartbeat", "s", api_heartbeat(p));
+	api_put(rc, m, "pid", "u", (uint32_t)p->worker_pid);
+	api_put(rc, m, "autostart", "b", (int)(p->config && p->config->autostart));
+	api_put(rc, m, "defined", "b", (int)(p->config != NULL));
 }
 
 int api_append_summary(sd_bus_message *m, const struct partition *p)
@@ -64,8 +71,7 @@ int api_append_summary(sd_bus_message *m, const struct partition *p)
 	return rc < 0 ? rc : sd_bus_message_close_container(m);
 }
 
-/* Opens and closes "key": variant(type) of a dictionary. */
-static void open_entry(int *rc, sd_bus_message *m, const char *key, const char *type)
+void api_open_entry(int *rc, sd_bus_message *m, const char *key, const char *type)
 {
 	if (*rc >= 0)
 		*rc = sd_bus_message_open_container(m, 'e', "sv");
@@ -77,7 +83,7 @@ static void open_entry(int *rc, sd_bus_message *m, const char *key, const char *
 		*rc = sd_bus_message_open_container(m, 'a', type + 1);
 }
 
-static void close_entry(int *rc, sd_bus_message *m)
+void api_close_entry(int *rc, sd_bus_message *m)
 {
 	for (int i = 0; i < 3 && *rc >= 0; i++)
 		*rc = sd_bus_message_close_container(m);
@@ -85,33 +91,33 @@ static void close_entry(int *rc, sd_bus_message *m)
 
 static void put_disks(int *rc, sd_bus_message *m, const struct partition_config *c, const struct worker_stats *stats)
 {
-	open_entry(rc, m, "disks", "aa{sv}");
+	api_open_entry(rc, m, "disks", "aa{sv}");
 	for (uint32_t i = 0; i < c->disk_count && *rc >= 0; i++) {
 		const struct config_disk *d = &c->disks[i];
 
 		*rc = sd_bus_message_open_container(m, 'a', "{sv}");
-		put(rc, m, "target", "s", d->target);
-		put(rc, m, "controller", "u", (uint32_t)d->controller);
-		put(rc, m, "lun", "u", (uint32_t)d->lun);
-		put(rc, m, "type", "s", d->block ? "block" : "file");
-		put(rc, m, "source", "s", d->source);
-		put(rc, m, "readonly", "b", (int)d->read_only);
-		put(rc, m, "cache", "s", d->cache == CONFIG_CACHE_UNSAFE ? "unsafe" : "none");
-		put(rc, m, "serial", "s", d->serial);
+		api_put(rc, m, "target", "s", d->target);
+		api_put(rc, m, "controller", "u", (uint32_t)d->controller);
+		api_put(rc, m, "lun", "u", (uint32_t)d->lun);
+		api_put(rc, m, "type", "s", d->block ? "block" : "file");
+		api_put(rc, m, "source", "s", d->source);
+		api_put(rc, m, "readonly", "b", (int)d->read_only);
+		api_put(rc, m, "cache", "s", d->cache == CONFIG_CACHE_UNSAFE ? "unsafe" : "none");
+		api_put(rc, m, "serial", "s", d->serial);
 		if (stats && i < stats->disk_count) {
-			put(rc, m, "reads", "t", stats->disk[i].reads);
-			put(rc, m, "writes", "t", stats->disk[i].writes);
-			put(rc, m, "flushes", "t", stats->disk[i].flushes);
-			put(rc, m, "unmaps", "t", stats->disk[i].unmaps);
-			put(rc, m, "read_bytes", "t", stats->disk[i].read_bytes);
-			put(rc, m, "written_bytes", "t", stats->disk[i].written_bytes);
-			put(rc, m, "errors", "t", stats->disk[i].errors);
-			put(rc, m, "pending", "t", stats->disk[i].pending);
+			api_put(rc, m, "reads", "t", stats->disk[i].reads);
+			api_put(rc, m, "writes", "t", stats->disk[i].writes);
+			api_put(rc, m, "flushes", "t", stats->disk[i].flushes);
+			api_put(rc, m, "unmaps", "t", stats->disk[i].unmaps);
+			api_put(rc, m, "read_bytes", "t", stats->disk[i].read_bytes);
+			api_put(rc, m, "written_bytes", "t", stats->disk[i].written_bytes);
+			api_put(rc, m, "errors", "t", stats->disk[i].errors);
+			api_put(rc, m, "pending", "t", stats->disk[i].pending);
 		}
 		if (*rc >= 0)
 			*rc = sd_bus_message_close_container(m);
 	}
-	close_entry(rc, m);
+	api_close_entry(rc, m);
 }
 
 static const struct worker_interface_stats *stats_of(const struct worker_stats *stats, const uint8_t mac[CONFIG_MAC_BYTES])
@@ -128,23 +134,23 @@ static void put_interface_stats(int *rc, sd_bus_message *m, const struct worker_
 
 	snprintf(tap, sizeof tap, "%.*s", (int)sizeof s->tap, s->tap);
 	text_clean(tap);
-	put(rc, m, "tap", "s", tap);
-	put(rc, m, "ready", "b", (int)s->ready);
-	put(rc, m, "queues", "u", s->queues);
-	put(rc, m, "rx_packets", "t", s->rx_packets);
-	put(rc, m, "rx_bytes", "t", s->rx_bytes);
-	put(rc, m, "rx_dropped", "t", s->rx_dropped);
-	put(rc, m, "rx_errors", "t", s->rx_errors);
-	put(rc, m, "tx_packets", "t", s->tx_packets);
-	put(rc, m, "tx_bytes", "t", s->tx_bytes);
-	put(rc, m, "tx_dropped", "t", s->tx_dropped);
-	put(rc, m, "tx_errors", "t", s->tx_errors);
-	put(rc, m, "spoofed", "t", s->spoofed);
+	api_put(rc, m, "tap", "s", tap);
+	api_put(rc, m, "ready", "b", (int)s->ready);
+	api_put(rc, m, "queues", "u", s->queues);
+	api_put(rc, m, "rx_packets", "t", s->rx_packets);
+	api_put(rc, m, "rx_bytes", "t", s->rx_bytes);
+	api_put(rc, m, "rx_dropped", "t", s->rx_dropped);
+	api_put(rc, m, "rx_errors", "t", s->rx_errors);
+	api_put(rc, m, "tx_packets", "t", s->tx_packets);
+	api_put(rc, m, "tx_bytes", "t", s->tx_bytes);
+	api_put(rc, m, "tx_dropped", "t", s->tx_dropped);
+	api_put(rc, m, "tx_errors", "t", s->tx_errors);
+	api_put(rc, m, "spoofed", "t", s->spoofed);
 }
 
 static void put_interfaces(int *rc, sd_bus_message *m, const struct partition_config *c, const struct worker_stats *stats)
 {
-	open_entry(rc, m, "interfaces", "aa{sv}");
+	api_open_entry(rc, m, "interfaces", "aa{sv}");
 	for (uint32_t i = 0; i < c->interface_count && *rc >= 0; i++) {
 		const struct config_interface *n = &c->interfaces[i];
 		const struct worker_interface_stats *s = stats_of(stats, n->mac);
@@ -153,50 +159,46 @@ static void put_interfaces(int *rc, sd_bus_message *m, const struct partition_co
 
 		config_mac_format(n->mac, mac);
 		*rc = sd_bus_message_open_container(m, 'a', "{sv}");
-		put(rc, m, "mac", "s", mac);
-		put(rc, m, "bridge", "s", n->bridge);
-		put(rc, m, "vlan", "u", (uint32_t)n->vlan);
-		put(rc, m, "mtu", "u", n->mtu ? n->mtu : 1500);
-		put(rc, m, "link", "s", up ? "up" : "down");
-		put(rc, m, "macspoofing", "b", (int)n->allow_spoofing);
+		api_put(rc, m, "mac", "s", mac);
+		api_put(rc, m, "bridge", "s", n->bridge);
+		api_put(rc, m, "vlan", "u", (uint32_t)n->vlan);
+		api_put(rc, m, "mtu", "u", n->mtu ? n->mtu : 1500);
+		api_put(rc, m, "link", "s", up ? "up" : "down");
+		api_put(rc, m, "macspoofing", "b", (int)n->allow_spoofing);
 		if (s)
 			put_interface_stats(rc, m, s);
 		if (*rc >= 0)
 			*rc = sd_bus_message_close_container(m);
 	}
-	close_entry(rc, m);
+	api_close_entry(rc, m);
 }
 
 static void put_memory(int *rc, sd_bus_message *m, const struct partition *p, const struct partition_config *c)
 {
-	put(rc, m, "dynamic_memory", "b", (int)c->dynamic_memory);
+	api_put(rc, m, "dynamic_memory", "b", (int)c->dynamic_memory);
 	if (!c->dynamic_memory)
 		return;
-	put(rc, m, "startup_bytes", "t", c->startup_bytes);
-	put(rc, m, "minimum_bytes", "t", c->minimum_bytes);
-	put(rc, m, "memory_buffer", "u", c->memory_buffer);
-	put(rc, m, "memory_priority", "u", c->memory_priority);
+	api_put(rc, m, "startup_bytes", "t", c->startup_bytes);
+	api_put(rc, m, "minimum_bytes", "t", c->minimum_bytes);
+	api_put(rc, m, "memory_buffer", "u", c->memory_buffer);
+	api_put(rc, m, "memory_priority", "u", c->memory_priority);
 	if (!p->worker_pid)
 		return;
-	put(rc, m, "target_bytes", "t", p->memory_target);
-	put(rc, m, "fixed_bytes", "t", p->memory_fixed);
-	put(rc, m, "ballooned_bytes", "t", p->memory.ballooned_bytes);
-	put(rc, m, "added_bytes", "t", p->memory.added_bytes);
-	put(rc, m, "available_bytes", "t", p->memory.available_bytes);
-	put(rc, m, "resident_bytes", "t", p->memory.resident_bytes);
+	api_put(rc, m, "target_bytes", "t", p->memory_target);
+	api_put(rc, m, "fixed_bytes", "t", p->memory_fixed);
+	api_put(rc, m, "ballooned_bytes", "t", p->memory.ballooned_bytes);
+	api_put(rc, m, "added_bytes", "t", p->memory.added_bytes);
+	api_put(rc, m, "available_bytes", "t", p->memory.available_bytes);
+	api_put(rc, m, "resident_bytes", "t", p->memory.resident_bytes);
 }
 
 static void put_integration(int *rc, sd_bus_message *m, const struct partition *p, const struct partition_config *c)
 {
-	static const struct { const char *name; unsigned bit; } components[] = {
-		{ "shutdown", WORKER_IC_SHUTDOWN }, { "heartbeat", WORKER_IC_HEARTBEAT }, { "timesync", WORKER_IC_TIMESYNC },
-	};
-
-	open_entry(rc, m, "integration", "a{sv}");
-	for (unsigned i = 0; i < 3; i++)
-		put(rc, m, components[i].name, "s", !(c->integration & components[i].bit) ? "off"
-						  : !p->worker_pid ? "on" : p->status.ic_ready & components[i].bit ? "ready" : "not ready");
-	close_entry(rc, m);
+	api_open_entry(rc, m, "integration", "a{sv}");
+	for (unsigned i = 0; i < WORKER_ICS; i++)
+		api_put(rc, m, partition_service_names[i], "s", !(c->integration & 1u << i) ? "off"
+							     : !p->worker_pid ? "on" : p->status.ic_ready & 1u << i ? "ready" : "not ready");
+	api_close_entry(rc, m);
 }
 
 static void put_stats(int *rc, sd_bus_message *m, const struct worker_stats *s)
@@ -207,16 +209,16 @@ static void put_stats(int *rc, sd_bus_message *m, const struct worker_stats *s)
 		[BH_EXIT_OTHER] = "other",
 	};
 
-	put(rc, m, "pinned_bytes", "t", s->pinned_bytes);
-	put(rc, m, "deposited_bytes", "t", s->deposited_bytes);
-	put(rc, m, "deposited_free_bytes", "t", s->deposited_free_bytes);
-	put(rc, m, "dispatches", "t", s->dispatches);
-	put(rc, m, "guest_tsc", "t", s->guest_tsc);
-	put(rc, m, "hypervisor_tsc", "t", s->hypervisor_tsc);
-	open_entry(rc, m, "exits", "a{sv}");
+	api_put(rc, m, "pinned_bytes", "t", s->pinned_bytes);
+	api_put(rc, m, "deposited_bytes", "t", s->deposited_bytes);
+	api_put(rc, m, "deposited_free_bytes", "t", s->deposited_free_bytes);
+	api_put(rc, m, "dispatches", "t", s->dispatches);
+	api_put(rc, m, "guest_tsc", "t", s->guest_tsc);
+	api_put(rc, m, "hypervisor_tsc", "t", s->hypervisor_tsc);
+	api_open_entry(rc, m, "exits", "a{sv}");
 	for (unsigned i = 0; i < BH_EXIT_COUNT; i++)
-		put(rc, m, exits[i], "t", s->exits[i]);
-	close_entry(rc, m);
+		api_put(rc, m, exits[i], "t", s->exits[i]);
+	api_close_entry(rc, m);
 }
 
 int api_append_details(sd_bus_message *m, const struct partition *p, const struct worker_stats *stats, const char *why_not)
@@ -227,35 +229,36 @@ int api_append_details(sd_bus_message *m, const struct partition *p, const struc
 	char text[4200];
 
 	put_summary(&rc, m, p);
-	put(&rc, m, "last_failure", "s", p->last_failure);
-	put(&rc, m, "redefined_since_start", "b", (int)p->changed);
+	api_put(&rc, m, "last_failure", "s", p->last_failure);
+	api_put(&rc, m, "redefined_since_start", "b", (int)p->changed);
 	if (c) {
-		put(&rc, m, "title", "s", c->title ? c->title : "");
-		put(&rc, m, "kernel", "s", c->kernel);
-		put(&rc, m, "initrd", "s", c->initrd ? c->initrd : "");
-		put(&rc, m, "on_crash", "s", c->on_crash == CONFIG_CRASH_RESTART ? "restart" : "stop");
-		put(&rc, m, "on_reboot", "s", c->on_reboot == CONFIG_REBOOT_STOP ? "stop" : "restart");
-		put(&rc, m, "restarts", "u", p->crash_count);
+		api_put(&rc, m, "title", "s", c->title ? c->title : "");
+		api_put(&rc, m, "kernel", "s", c->kernel);
+		api_put(&rc, m, "initrd", "s", c->initrd ? c->initrd : "");
+		api_put(&rc, m, "on_crash", "s", c->on_crash == CONFIG_CRASH_RESTART ? "restart" : "stop");
+		api_put(&rc, m, "on_reboot", "s", c->on_reboot == CONFIG_REBOOT_STOP ? "stop" : "restart");
+		api_put(&rc, m, "restarts", "u", p->crash_count);
 		put_memory(&rc, m, p, c);
 		put_integration(&rc, m, p, c);
 		put_disks(&rc, m, c, stats);
 		put_interfaces(&rc, m, c, stats);
 	}
 	snprintf(text, sizeof text, "%s/%s-worker.log", options->log_dir, p->name);
-	put(&rc, m, "worker_log", "s", text);
+	api_put(&rc, m, "worker_log", "s", text);
 	if (p->worker_pid) {
 		snprintf(text, sizeof text, "%s/%s/console.sock", options->run_dir, p->name);
-		put(&rc, m, "console", "s", text);
+		api_put(&rc, m, "console", "s", text);
 		snprintf(text, sizeof text, "%u.%u", p->status.vmbus_version >> 16, p->status.vmbus_version & 0xffff);
-		put(&rc, m, "vmbus_version", "s", p->status.vmbus_version ? text : "");
-		put(&rc, m, "heartbeat_sequence", "t", p->status.heartbeat_sequence);
-		put(&rc, m, "resets", "u", p->status.reset_count);
-		put(&rc, m, "guest_crashes", "u", p->status.guest_crashes);
+		api_put(&rc, m, "vmbus_version", "s", p->status.vmbus_version ? text : "");
+		api_put(&rc, m, "heartbeat_sequence", "t", p->status.heartbeat_sequence);
+		api_put(&rc, m, "frozen", "b", (int)((p->status.guest_flags & WORKER_GUEST_FROZEN) != 0));
+		api_put(&rc, m, "resets", "u", p->status.reset_count);
+		api_put(&rc, m, "guest_crashes", "u", p->status.guest_crashes);
 	}
 	if (stats)
 		put_stats(&rc, m, stats);
 	else if (*why_not)
-		put(&rc, m, "counters_missing", "s", why_not);
+		api_put(&rc, m, "counters_missing", "s", why_not);
 	return rc < 0 ? rc : sd_bus_message_close_container(m);
 }
 
@@ -271,20 +274,20 @@ int api_append_host(sd_bus_message *m, const struct manager *manager, char *why,
 	host_memory(manager, &memory);
 	snprintf(version, sizeof version, "%u.%u", host.version >> 16, host.version & 0xffff);
 	rc = sd_bus_message_open_container(m, 'a', "{sv}");
-	put(&rc, m, "hypervisor_version", "s", version);
-	put(&rc, m, "daemon_version", "s", BULKHEAD_VERSION);
-	put(&rc, m, "vendor", "s", host.vendor);
-	put(&rc, m, "logical_processors", "u", host.cpu_count);
-	put(&rc, m, "tsc_hz", "t", (uint64_t)host.tsc_hz);
-	put(&rc, m, "partitions", "u", host.partition_count);
-	put(&rc, m, "image_bytes", "t", (uint64_t)host.image_bytes);
-	put(&rc, m, "owned_bytes", "t", (uint64_t)host.owned_bytes);
-	put(&rc, m, "owned_free_bytes", "t", (uint64_t)host.owned_free_bytes);
-	put(&rc, m, "deposited_bytes", "t", (uint64_t)host.deposited_bytes);
-	put(&rc, m, "pinned_bytes", "t", (uint64_t)host.pinned_bytes);
-	put(&rc, m, "root_exits", "t", (uint64_t)host.root_exits);
-	put(&rc, m, "root_memory_bytes", "t", memory.total);
-	put(&rc, m, "root_available_bytes", "t", memory.available);
-	put(&rc, m, "root_floor_bytes", "t", memory.floor);
+	api_put(&rc, m, "hypervisor_version", "s", version);
+	api_put(&rc, m, "daemon_version", "s", BULKHEAD_VERSION);
+	api_put(&rc, m, "vendor", "s", host.vendor);
+	api_put(&rc, m, "logical_processors", "u", host.cpu_count);
+	api_put(&rc, m, "tsc_hz", "t", (uint64_t)host.tsc_hz);
+	api_put(&rc, m, "partitions", "u", host.partition_count);
+	api_put(&rc, m, "image_bytes", "t", (uint64_t)host.image_bytes);
+	api_put(&rc, m, "owned_bytes", "t", (uint64_t)host.owned_bytes);
+	api_put(&rc, m, "owned_free_bytes", "t", (uint64_t)host.owned_free_bytes);
+	api_put(&rc, m, "deposited_bytes", "t", (uint64_t)host.deposited_bytes);
+	api_put(&rc, m, "pinned_bytes", "t", (uint64_t)host.pinned_bytes);
+	api_put(&rc, m, "root_exits", "t", (uint64_t)host.root_exits);
+	api_put(&rc, m, "root_memory_bytes", "t", memory.total);
+	api_put(&rc, m, "root_available_bytes", "t", memory.available);
+	api_put(&rc, m, "root_floor_bytes", "t", memory.floor);
 	return rc < 0 ? rc : sd_bus_message_close_container(m);
 }

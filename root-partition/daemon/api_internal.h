@@ -27,4 +27,28 @@ int api_append_summary(sd_bus_message *reply, const struct partition *partition)
 int api_append_details(sd_bus_message *reply, const struct partition *partition, const struct worker_stats *stats, const char *why_not);
 int api_append_host(sd_bus_message *reply, const struct manager *manager, char *why, size_t size);
 
+
+/** One entry of a dictionary, type 's', 't', 'u' or 'b'. After an error nothing more is added. */
+void api_put(int *rc, sd_bus_message *message, const char *key, const char *type, ...);
+/** Opens and closes "key": variant(type) of a dictionary. */
+void api_open_entry(int *rc, sd_bus_message *message, const char *key, const char *type);
+void api_close_entry(int *rc, sd_bus_message *message);
+/** "ok", "lost", "none" (the guest's service is not there yet), or "": it does not run. */
+const char *api_heartbeat(const struct partition *partition);
+
+/** The error of a method. */
+int api_fail(sd_bus_error *error, int number, const char *text);
+/** A done_fn that answers the call that it is given, with a text, and lets go of it. */
+void api_done(void *call, int error, const char *text);
+
+/* api_guest.c: through the guest's integration services */
+int api_run_guest_info(sd_bus_message *call, struct partition *partition, sd_bus_error *error);
+int api_run_kvp_list(sd_bus_message *call, struct partition *partition, sd_bus_error *error);
+int api_run_kvp_get(sd_bus_message *call, struct partition *partition, sd_bus_error *error);
+/** KvpSet and KvpDelete. */
+int api_run_kvp(sd_bus_message *call, struct partition *partition, sd_bus_error *error);
+int api_run_freeze(sd_bus_message *call, struct partition *partition, sd_bus_error *error);
+int api_run_open_disk(sd_bus_message *call, struct partition *partition, sd_bus_error *error);
+int api_run_copy(sd_bus_message *call, struct partition *partition, sd_bus_error *error);
+
 #endif

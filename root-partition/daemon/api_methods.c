@@ -59,7 +59,7 @@ bool api_may_change(sd_bus_message *message, const struct manager *m)
 	return allowed;
 }
 
-static int fail(sd_bus_error *e, int error, const char *text)
+int api_fail(sd_bus_error *e, int error, const char *text)
 {
 	char clean[1024];
 
@@ -69,7 +69,7 @@ static int fail(sd_bus_error *e, int error, const char *text)
 }
 
 /* The answer to a call that was kept. A caller that has gone is no error. */
-static void on_done(void *arg, int error, const char *text)
+void api_done(void *arg, int error, const char *text)
 {
 	sd_bus_message *call = arg;
 	char clean[1024];
@@ -111,7 +111,7 @@ static int run_describe(sd_bus_message *call, struct partition *p, sd_bus_error 
 	struct described *d = malloc(sizeof *d);
 
 	if (!d)
-		return fail(e, ENOMEM, "out of memory");
+		return api_fail(e, ENOMEM, "out of memory");
 	d->call = sd_bus_message_ref(call);
 	d->manager = p->manager;
 	memcpy(d->name, p->name, sizeof d->name);
@@ -126,7 +126,7 @@ static int run_start(sd_bus_message *call, struct partition *p, sd_bus_error *e)
 
 	(void)e;
 	if (rc >= 0)
-		partition_start(p, paused, timeout_ms, on_done, sd_bus_message_ref(call));
+		partition_start(p, paused, timeout_ms, api_done, sd_bus_message_ref(call));
 	return rc < 0 ? rc : 1;
 }
 
@@ -137,42 +137,42 @@ static int run_shutdown(sd_bus_message *call, struct partition *p, sd_bus_error 
 
 	(void)e;
 	if (rc >= 0)
-		partition_shutdown(p, timeout_ms, force, reboot, on_done, sd_bus_message_ref(call));
+		partition_shutdown(p, timeout_ms, force, reboot, api_done, sd_bus_message_ref(call));
 	return rc < 0 ? rc : 1;
 }
 
 static int run_turn_off(sd_bus_message *call, struct partition *p, sd_bus_error *e)
 {
 	(void)e;
-	partition_turn_off(p, NULL, on_done, sd_bus_message_ref(call));
+	partition_turn_off(p, NULL, api_done, sd_bus_message_ref(call));
 	return 1;
 }
 
 static int run_pause(sd_bus_message *call, struct partition *p, sd_bus_error *e)
 {
 	(void)e;
-	partition_pause(p, on_done, sd_bus_message_ref(call));
+	partition_pause(p, api_done, sd_bus_message_ref(call));
 	return 1;
 }
 
 static int run_resume(sd_bus_message *call, struct partition *p, sd_bus_error *e)
 {
 	(void)e;
-	partition_resume(p, on_done, sd_bus_message_ref(call));
+	partition_resume(p, api_done, sd_bus_message_ref(call));
 	return 1;
 }
 
 static int run_reset(sd_bus_message *call, struct partition *p, sd_bus_error *e)
 {
 	(void)e;
-	partition_reset(p, on_done, sd_bus_message_ref(call));
+	partition_reset(p, api_done, sd_bus_message_ref(call));
 	return 1;
 }
 
 static int run_dump_xml(sd_bus_message *call, struct partition *p, sd_bus_error *e)
 {
 	if (!p->text)
-		return fail(e, ENOENT, "is not defined any more");
+		return api_fail(e, ENOENT, "is not defined any more");
 	return sd_bus_reply_method_return(call, "s", p->text);
 }
 
@@ -181,7 +181,7 @@ static int run_console(sd_bus_message *call, struct partition *p, sd_bus_error *
 	char path[4096];
 
 	if (!p->worker_pid)
-		return fail(e, EBUSY, "is not running; it has no console now");
+		return api_fail(e, EBUSY, "is not running; it has no console now");
 	snprintf(path, sizeof path, "%s/%s/console.sock", p->manager->options->run_dir, p->name);
 	return sd_bus_reply_method_return(call, "s", path);
 }
@@ -191,7 +191,7 @@ static int run_vsock(sd_bus_message *call, struct partition *p, sd_bus_error *e)
 	char path[4096];
 
 	if (!p->worker_pid)
-		return fail(e, EBUSY, "is not running");
+		return api_fail(e, EBUSY, "is not running");
 	snprintf(path, sizeof path, "%s/%s/vsock", p->manager->options->run_dir, p->name);
 	return sd_bus_reply_method_return(call, "s", path);
 }
@@ -204,7 +204,7 @@ static int run_set_autostart(sd_bus_message *call, struct partition *p, sd_bus_e
 	if (rc < 0)
 		return rc;
 	rc = manager_set_autostart(p->manager, p->name, on, &error);
-	return rc ? fail(e, rc, error.text) : sd_bus_reply_method_return(call, "s", on ? "starts with the machine" : "does not start with the machine");
+	return rc ? api_fail(e, rc, error.text) : sd_bus_reply_method_return(call, "s", on ? "starts with the machine" : "does not start with the machine");
 }
 
 static int run_attach_interface(sd_bus_message *call, struct partition *p, sd_bus_error *e)
@@ -214,7 +214,7 @@ static int run_attach_interface(sd_bus_message *call, struct partition *p, sd_bu
 
 	(void)e;
 	if (rc >= 0)
-		partition_attach_interface(p, file, text, stored, on_done, sd_bus_message_ref(call));
+		partition_attach_interface(p, file, text, stored, api_done, sd_bus_message_ref(call));
 	return rc < 0 ? rc : 1;
 }
 
@@ -225,7 +225,7 @@ static int run_detach_interface(sd_bus_message *call, struct partition *p, sd_bu
 
 	(void)e;
 	if (rc >= 0)
-		partition_detach_interface(p, mac, stored, on_done, sd_bus_message_ref(call));
+		partition_detach_interface(p, mac, stored, api_done, sd_bus_message_ref(call));
 	return rc < 0 ? rc : 1;
 }
 
@@ -236,7 +236,7 @@ static int run_set_link(sd_bus_message *call, struct partition *p, sd_bus_error 
 
 	(void)e;
 	if (rc >= 0)
-		partition_set_link(p, mac, up, stored, on_done, sd_bus_message_ref(call));
+		partition_set_link(p, mac, up, stored, api_done, sd_bus_message_ref(call));
 	return rc < 0 ? rc : 1;
 }
 
@@ -247,7 +247,7 @@ static int run_set_memory(sd_bus_message *call, struct partition *p, sd_bus_erro
 
 	(void)e;
 	if (rc >= 0)
-		partition_set_memory(p, bytes, on_done, sd_bus_message_ref(call));
+		partition_set_memory(p, bytes, api_done, sd_bus_message_ref(call));
 	return rc < 0 ? rc : 1;
 }
 
@@ -263,7 +263,7 @@ static int run_undefine(sd_bus_message *call, struct partition *p, sd_bus_error 
 	if (!rc)
 		return sd_bus_reply_method_return(call, "s", "undefined");
 	text = strncmp(error.text, name, strlen(name)) ? error.text : error.text + strlen(name) + 2;   /* the caller knows the name */
-	return fail(e, rc, text);
+	return api_fail(e, rc, text);
 }
 
 /* Verbs of a partition: org.bulkhead.Partition1, and with the name as first argument org.bulkhead.Manager1. */
@@ -288,6 +288,16 @@ static const struct verb_row {
 	{ "SetLink", true, run_set_link },
 	{ "SetMemory", true, run_set_memory },
 	{ "Undefine", true, run_undefine },
+	{ "GuestInfo", true, api_run_guest_info },
+	{ "KvpList", true, api_run_kvp_list },
+	{ "KvpGet", true, api_run_kvp_get },
+	{ "KvpSet", true, api_run_kvp },
+	{ "KvpDelete", true, api_run_kvp },
+	{ "Freeze", true, api_run_freeze },
+	{ "KeepFrozen", true, api_run_freeze },
+	{ "Thaw", true, api_run_freeze },
+	{ "OpenDisk", true, api_run_open_disk },
+	{ "CopyFile", true, api_run_copy },
 };
 
 static int run_verb(sd_bus_message *call, struct manager *m, struct partition *p, sd_bus_error *e)
@@ -298,7 +308,7 @@ static int run_verb(sd_bus_message *call, struct manager *m, struct partition *p
 		if (strcmp(verbs[i].member, member))
 			continue;
 		if (verbs[i].changes && !api_may_change(call, m))
-			return fail(e, EPERM, "permission denied; only root and members of the administrators' group may do this");
+			return api_fail(e, EPERM, "permission denied; only root and members of the administrators' group may do this");
 		return verbs[i].run(call, p, e);
 	}
 	return sd_bus_error_set(e, SD_BUS_ERROR_UNKNOWN_METHOD, "unknown method");
@@ -322,7 +332,7 @@ static int on_named_method(sd_bus_message *call, void *userdata, sd_bus_error *e
 		return rc;
 	p = manager_find(m, name);
 	if (!p)
-		return fail(e, ENOENT, "no such partition");
+		return api_fail(e, ENOENT, "no such partition");
 	return run_verb(call, m, p, e);
 }
 
@@ -354,12 +364,12 @@ static int on_define(sd_bus_message *call, void *userdata, sd_bus_error *e)
 	int rc;
 
 	if (!api_may_change(call, userdata))
-		return fail(e, EPERM, "permission denied; only root and members of the administrators' group may do this");
+		return api_fail(e, EPERM, "permission denied; only root and members of the administrators' group may do this");
 	rc = sd_bus_message_read(call, "ss", &file, &text);
 	if (rc < 0)
 		return rc;
 	rc = manager_define(userdata, file, text, strlen(text), name, &created, &error);
-	return rc ? fail(e, rc, error.text) : sd_bus_reply_method_return(call, "sb", name, created);
+	return rc ? api_fail(e, rc, error.text) : sd_bus_reply_method_return(call, "sb", name, created);
 }
 
 static int on_events(sd_bus_message *call, void *userdata, sd_bus_error *e)
@@ -401,7 +411,7 @@ static int on_host(sd_bus_message *call, void *userdata, sd_bus_error *e)
 		rc = sd_bus_send(NULL, reply, NULL);
 	sd_bus_message_unref(reply);
 	if (*why)
-		return fail(e, ENODEV, why);
+		return api_fail(e, ENODEV, why);
 	return rc < 0 ? rc : 1;
 }
 
@@ -439,6 +449,16 @@ static const sd_bus_vtable manager_table[] = {
 	METHOD("SetLink", "ssbb", "s", on_named_method),
 	METHOD("SetMemory", "st", "s", on_named_method),
 	METHOD("Undefine", "s", "s", on_named_method),
+	METHOD("GuestInfo", "s", "a{sv}", on_named_method),
+	METHOD("KvpList", "su", "a{sv}", on_named_method),
+	METHOD("KvpGet", "sus", "s", on_named_method),
+	METHOD("KvpSet", "suss", "s", on_named_method),
+	METHOD("KvpDelete", "sus", "s", on_named_method),
+	METHOD("Freeze", "st", "s", on_named_method),
+	METHOD("KeepFrozen", "st", "s", on_named_method),
+	METHOD("Thaw", "s", "s", on_named_method),
+	METHOD("OpenDisk", "ss", "h", on_named_method),
+	METHOD("CopyFile", "shssbb", "s", on_named_method),
 	SD_BUS_SIGNAL("Event", "ttssss", 0),
 	SD_BUS_VTABLE_END
 };
@@ -464,6 +484,16 @@ static const sd_bus_vtable partition_table[] = {
 	METHOD("SetLink", "sbb", "s", on_partition_method),
 	METHOD("SetMemory", "t", "s", on_partition_method),
 	METHOD("Undefine", "", "s", on_partition_method),
+	METHOD("GuestInfo", "", "a{sv}", on_partition_method),
+	METHOD("KvpList", "u", "a{sv}", on_partition_method),
+	METHOD("KvpGet", "us", "s", on_partition_method),
+	METHOD("KvpSet", "uss", "s", on_partition_method),
+	METHOD("KvpDelete", "us", "s", on_partition_method),
+	METHOD("Freeze", "t", "s", on_partition_method),
+	METHOD("KeepFrozen", "t", "s", on_partition_method),
+	METHOD("Thaw", "", "s", on_partition_method),
+	METHOD("OpenDisk", "s", "h", on_partition_method),
+	METHOD("CopyFile", "hssbb", "s", on_partition_method),
 	SD_BUS_VTABLE_END
 };
 

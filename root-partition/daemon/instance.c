@@ -213,12 +213,15 @@ void instance_begin(struct partition *p, pid_t pid, uint64_t ticks, int pidfd, b
 
 static void note_integration(struct partition *p, uint32_t before, uint32_t now)
 {
-	char text[96];
+	char text[96] = "ready:";
 
 	if (before == now)
 		return;
-	snprintf(text, sizeof text, "ready:%s%s%s%s", now & WORKER_IC_SHUTDOWN ? " shutdown" : "", now & WORKER_IC_HEARTBEAT ? " heartbeat" : "",
-		 now & WORKER_IC_TIMESYNC ? " timesync" : "", now ? "" : " none");
+	for (unsigned i = 0; i < WORKER_ICS; i++)
+		if (now & 1u << i)
+			snprintf(text + strlen(text), sizeof text - strlen(text), " %s", partition_service_names[i]);
+	if (!now)
+		strcat(text, " none");
 	events_add(p->manager, p->name, "integration", partition_state_names[p->state], text);
 }
 
@@ -271,6 +274,8 @@ void instance_on_status(struct partition *p, const struct worker_status *status)
 	note_integration(p, before.ic_ready, status->ic_ready);
 	if (first)
 		return;
+	if (before.guest_flags & ~status->guest_flags & WORKER_GUEST_ALIVE && status->ic_ready & WORKER_IC_HEARTBEAT)
+		events_add(p->manager, p->name, "heartbeat", partition_state_names[p->state], "the guest's heartbeat has stopped");
 	if (status->guest_crashes != before.guest_crashes) {
 		snprintf(p->reason, sizeof p->reason, "the guest crashed: %.255s", p->status.reason);
 		log_message(LOG_WARNING, p->name, "%s", p->reason);

@@ -70,7 +70,8 @@ static void on_packet(struct link *link, const struct worker_message *message, s
 		return;
 	}
 	if ((message->type == WORKER_REPLY && size == sizeof(struct worker_reply)) ||
-	    (message->type == WORKER_STATS && size == sizeof(struct worker_stats)))
+	    (message->type == WORKER_STATS && size == sizeof(struct worker_stats)) ||
+	    (message->type == WORKER_KVP_REPLY && size == sizeof(struct worker_kvp_reply)))
 		for (struct request *r = link->requests; r; r = r->next)
 			if (r->sequence == message->sequence) {
 				answer(r, message, 0, NULL);
@@ -87,6 +88,7 @@ static bool receive(struct link *link)
 		struct worker_reply reply;
 		struct worker_stats stats;
 		struct worker_memory memory;
+		struct worker_kvp_reply kvp;
 	} packet;
 
 	for (;;) {

@@ -9,7 +9,7 @@
 
 struct partition;
 
-/** reply: a worker_reply or worker_stats, or NULL with error (an errno value) and text. */
+/** reply: a worker_reply, worker_stats or worker_kvp_reply, or NULL with error (an errno value) and text. */
 typedef void (*reply_fn)(void *arg, const struct worker_message *reply, int error, const char *text);
 
 /** Connects to RUN_DIR/NAME/control.sock. Status messages go to instance_on_status(). NULL: errno says why. */

@@ -14,6 +14,7 @@
 #include "root-partition/daemon/record.h"
 #include "root-partition/daemon/text.h"
 
+const char *const partition_service_names[WORKER_ICS] = { "shutdown", "heartbeat", "timesync", "kvp", "vss", "fcopy" };
 const char *const partition_state_names[] = { "off", "starting", "running", "paused", "stopping", "failed", "restarting" };
 
 struct partition *partition_new(struct manager *manager, const char *name)

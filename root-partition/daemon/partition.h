@@ -86,6 +86,7 @@ struct partition {
 };
 
 extern const char *const partition_state_names[];
+extern const char *const partition_service_names[WORKER_ICS];   /* bit i of enum worker_ic */
 
 struct partition *partition_new(struct manager *manager, const char *name);
 /** Takes text and config over. */

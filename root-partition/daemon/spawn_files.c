@@ -232,5 +232,6 @@ int spawn_open_files(struct spawn *s, struct worker_config *ret)
 }
 
 _Static_assert(CONFIG_IC_SHUTDOWN == (int)WORKER_IC_SHUTDOWN && CONFIG_IC_HEARTBEAT == (int)WORKER_IC_HEARTBEAT &&
-	       CONFIG_IC_TIMESYNC == (int)WORKER_IC_TIMESYNC, "one numbering of integration components");
+	       CONFIG_IC_TIMESYNC == (int)WORKER_IC_TIMESYNC && CONFIG_IC_KVP == (int)WORKER_IC_KVP && CONFIG_IC_VSS == (int)WORKER_IC_VSS &&
+	       CONFIG_IC_FCOPY == (int)WORKER_IC_FCOPY && CONFIG_IC_ALL == (int)WORKER_IC_ALL, "one numbering of integration components");
 _Static_assert(CONFIG_MAX_DISKS == WORKER_MAX_DISKS && CONFIG_NAME_MAX < WORKER_NAME_MAX, "a definition fits");

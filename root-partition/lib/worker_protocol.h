@@ -72,7 +72,11 @@ struct worker_cpuid {
 	uint32_t value[4], mask[4];
 };
 
-enum worker_ic { WORKER_IC_SHUTDOWN = 1, WORKER_IC_HEARTBEAT = 2, WORKER_IC_TIMESYNC = 4 };
+enum worker_ic {
+	WORKER_IC_SHUTDOWN = 1, WORKER_IC_HEARTBEAT = 2, WORKER_IC_TIMESYNC = 4, WORKER_IC_KVP = 8, WORKER_IC_VSS = 16, WORKER_IC_FCOPY = 32,
+	WORKER_IC_ALL = 63
+};
+#define WORKER_ICS 6u                /* bit i of enum worker_ic is number i of arrays */
 
 struct worker_config {
 	uint32_t version;            /* WORKER_PROTOCOL_VERSION */
@@ -124,10 +128,15 @@ enum worker_message_type {
 	WORKER_DETACH_INTERFACE,     /* struct worker_interface_request; replied to when its descriptors are closed */
 	WORKER_SET_LINK,             /* struct worker_interface_request */
 	WORKER_SET_MEMORY = 48,      /* struct worker_set_memory */
+	/* through the guest's integration services; replied to when the guest has answered */
+	WORKER_KVP = 56,             /* struct worker_kvp, replied to by WORKER_KVP_REPLY */
+	WORKER_FREEZE,               /* struct worker_freeze */
+	WORKER_COPY,                 /* struct worker_copy, with the file's descriptor in a control message */
 	/* worker to daemon */
 	WORKER_MEMORY = 2,           /* struct worker_memory, on every change; only with dynamic memory */
 	WORKER_REPLY = 64,           /* struct worker_reply */
 	WORKER_STATS,                /* struct worker_stats */
+	WORKER_KVP_REPLY,            /* struct worker_kvp_reply */
 };
 
 enum worker_state {
@@ -148,6 +157,8 @@ enum worker_stop_cause {
 	WORKER_STOP_INTERNAL,        /* the worker's own error */
 };
 
+enum worker_guest_flags { WORKER_GUEST_ALIVE = 1, WORKER_GUEST_FROZEN = 2 }; /* its heart beats; its file systems are frozen */
+
 struct worker_status {
 	struct worker_message header;
 	uint32_t state;              /* enum worker_state */
@@ -157,7 +168,8 @@ struct worker_status {
 	uint32_t ic_ready;           /* enum worker_ic: components that finished their negotiation */
 	uint32_t reset_count;
 	uint32_t guest_crashes;      /* guest panics reported through the crash MSRs */
-	uint32_t reserved;
+	uint32_t guest_flags;        /* enum worker_guest_flags */
+	uint32_t ic_framework[WORKER_ICS], ic_version[WORKER_ICS]; /* as negotiated, major << 16 | minor; 0: not ready */
 	uint64_t heartbeat_sequence;
 	uint64_t start_realtime_ns;
 	char     reason[256];        /* one line for people; empty: none; of a running guest: the crash that it reported */
@@ -201,6 +213,40 @@ struct worker_memory {
 	uint64_t target_bytes, assigned_bytes, added_bytes, ballooned_bytes;
 	uint64_t demand_bytes, available_bytes;  /* as the guest says */
 	uint64_t resident_bytes;     /* what its memory takes of the root's now */
+};
+
+#define WORKER_KVP_KEY   768u        /* bytes of UTF-8 with the NUL, as IC_KVP_KEY_MAX and IC_KVP_VALUE_MAX */
+#define WORKER_KVP_VALUE 3072u
+
+struct worker_kvp {
+	struct worker_message header;
+	uint32_t operation, pool;    /* enum ic_kvp_operation, ic_kvp_pool of vsp/ic/ic.h */
+	uint32_t index, reserved;    /* of an enumeration */
+	char     key[WORKER_KVP_KEY], value[WORKER_KVP_VALUE];
+};
+
+struct worker_kvp_reply {
+	struct worker_message header;
+	int32_t  error;              /* 0 or a negative errno; -ENOENT: no such key, or the end of the pool */
+	uint32_t reserved;
+	char     key[WORKER_KVP_KEY], value[WORKER_KVP_VALUE];
+	char     text[128];          /* for people */
+};
+
+enum worker_freeze_operation { WORKER_FREEZE_BEGIN, WORKER_FREEZE_KEEP, WORKER_FREEZE_END };
+
+/** Unless kept, a freeze ends by itself: see ic_vss_freeze. */
+struct worker_freeze {
+	struct worker_message header;
+	uint32_t operation;          /* enum worker_freeze_operation */
+	uint32_t lease_ms;           /* begin, keep */
+};
+
+struct worker_copy {
+	struct worker_message header;
+	uint32_t flags, reserved;    /* IC_FCOPY_* of vsp/ic/ic.h */
+	uint64_t size;
+	char     path[1024], file[1024]; /* UTF-8, NUL-terminated */
 };
 
 struct worker_reply {

@@ -75,6 +75,22 @@ static void reply(struct control *c, const struct worker_message *request, int e
 	client_send(c, &r, sizeof r);
 }
 
+void control_answer(const struct control_ticket *ticket, struct worker_message *message)
+{
+	if (ticket->control == NULL || ticket->client != ticket->control->client_number)
+		return;
+	message->sequence = ticket->sequence;
+	client_send(ticket->control, message, message->size);
+}
+
+void control_reply(const struct control_ticket *ticket, int error, const char *text)
+{
+	struct worker_reply r = { .header = { .type = WORKER_REPLY, .size = sizeof r }, .error = error };
+
+	snprintf(r.text, sizeof r.text, "%s", text);
+	control_answer(ticket, &r.header);
+}
+
 static void reply_stats(struct control *c, const struct worker_message *request)
 {
 	struct worker_stats stats;
@@ -139,6 +155,21 @@ static void set_memory(struct control *c, const struct worker_set_memory *reques
 	reply(c, &request->header, rc, rc < 0 ? "its memory cannot be changed so" : "");
 }
 
+/* To a service of the guest, which answers when it likes. */
+static void guest_request(struct control *c, struct worker_message *request, struct received *fds)
+{
+	const struct control_ticket ticket = { .control = c, .client = c->client_number, .sequence = request->sequence };
+	const size_t size = request->type == WORKER_KVP ? sizeof(struct worker_kvp)
+			    : request->type == WORKER_COPY ? sizeof(struct worker_copy) : sizeof(struct worker_freeze);
+
+	if (request->size != size || fds->count != (request->type == WORKER_COPY)) {
+		reply(c, request, -EINVAL, "request of a wrong size");
+		return;
+	}
+	services_guest_request(c->machine->services, request, &ticket, fds->count > 0 ? fds->fd[0] : -1);
+	fds->count = 0;              /* its own now */
+}
+
 static void handle_request(struct control *c, struct worker_message *request, struct received *fds)
 {
 	struct machine *m = c->machine;
@@ -168,6 +199,11 @@ static void handle_request(struct control *c, struct worker_message *request, st
 		return;
 	case WORKER_SET_MEMORY:
 		set_memory(c, (const struct worker_set_memory *)request);
+		return;
+	case WORKER_KVP:
+	case WORKER_FREEZE:
+	case WORKER_COPY:
+		guest_request(c, request, fds);
 		return;
 	case WORKER_PAUSE:
 		machine_pause(m);
@@ -217,6 +253,9 @@ static void client_poll(uv_poll_t *poll, int status, int events)
 		struct worker_attach attach;
 		struct worker_interface_request interface;
 		struct worker_set_memory memory;
+		struct worker_kvp kvp;
+		struct worker_freeze freeze;
+		struct worker_copy copy;
 	} packet;
 	struct received fds = { 0 };
 	ssize_t n;
@@ -248,6 +287,7 @@ static void listener_poll(uv_poll_t *poll, int status, int events)
 	c->client_fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (c->client_fd < 0)
 		return;
+	c->client_number++;
 	uv_poll_stop(&c->listener);
 	uv_poll_init(c->machine->loop, &c->client, c->client_fd);
 	c->client.data = c;

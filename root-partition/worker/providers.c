@@ -20,74 +20,11 @@ static const struct vmbus_guid controller_instance[STATE_CONTROLLERS] = {
 	VMBUS_GUID(0xf8b3781du, 0x1e82, 0x4818, 0xa1, 0xc3, 0x63, 0xd8, 0x06, 0xec, 0x15, 0xbb),
 };
 
-static const struct {
-	const char *name;
-	uint32_t mask;               /* enum worker_ic */
-	struct vmbus_guid instance;
-} components[STATE_ICS] = {
-	[IC_SHUTDOWN] = { "shutdown", WORKER_IC_SHUTDOWN,
-			  VMBUS_GUID(0xb6650ff7u, 0x33bc, 0x4840, 0x80, 0x48, 0xe0, 0x67, 0x67, 0x86, 0xf3, 0x93) },
-	[IC_HEARTBEAT] = { "heartbeat", WORKER_IC_HEARTBEAT,
-			   VMBUS_GUID(0xfd149e91u, 0x82e0, 0x4a7d, 0xaf, 0xa6, 0x2a, 0x41, 0x66, 0xcb, 0xd7, 0xc0) },
-	[IC_TIMESYNC] = { "timesync", WORKER_IC_TIMESYNC,
-			  VMBUS_GUID(0x2dd1ce17u, 0x079e, 0x403c, 0xb3, 0x52, 0xa1, 0x92, 0x1e, 0xe2, 0x07, 0xee) },
-};
-
 static void storage_log(void *context, const char *text)
 {
 	(void)context;
 	log_line("storage: %s", text);
 }
-
-static void ic_ready_changed(void *context, enum ic_type type, bool ready)
-{
-	struct providers *p = context;
-
-	log_line("component %s: %s", components[type].name, ready ? "ready" : "gone");
-	machine_changed(p->machine);
-}
-
-static void ic_shutdown_answered(void *context, bool reboot, uint32_t status)
-{
-	(void)context;
-	if (status == 0)
-		log_line("the guest %s", reboot ? "restarts" : "turns itself off");
-	else
-		log_line("the guest refuses to %s: %#x", reboot ? "restart" : "turn itself off", status);
-}
-
-static void ic_heartbeat_changed(void *context, bool alive)
-{
-	struct providers *p = context;
-
-	log_line("the guest's heartbeat %s", alive ? "is there" : "has stopped");
-	machine_changed(p->machine);
-}
-
-static uint64_t ic_reference_time(void *context)
-{
-	struct providers *p = context;
-	uint64_t now = 0;
-	int rc = mshv_partition_get_property(&p->machine->partition, HV_PARTITION_PROPERTY_REFERENCE_TIME, &now);
-
-	if (rc < 0)
-		log_line("reference time: %s", strerror(-rc));
-	return now;
-}
-
-static void ic_log(void *context, const char *text)
-{
-	(void)context;
-	log_line("component %s", text);
-}
-
-static const struct ic_ops ic_ops = {
-	.ready = ic_ready_changed,
-	.shutdown_answer = ic_shutdown_answered,
-	.heartbeat = ic_heartbeat_changed,
-	.reference_time = ic_reference_time,
-	.log = ic_log,
-};
 
 static int add_disks(struct providers *p, unsigned int controller)
 {
@@ -189,13 +126,10 @@ static int create_controller(struct providers *p, struct vmbus_server *server, u
 static void tick(uv_timer_t *timer)
 {
 	struct providers *p = timer->data;
-	unsigned int i;
 
 	if (p->machine->run_state != WORKER_STATE_RUNNING)
 		return;
-	for (i = 0; i < STATE_ICS; i++)
-		if (p->ic[i] != NULL)
-			ic_tick(p->ic[i], uv_now(timer->loop));
+	integration_tick(&p->integration, uv_now(timer->loop));
 	vsock_tick(&p->vsock, uv_now(timer->loop));
 	dynamic_memory_tick(&p->memory, uv_now(timer->loop));
 }
@@ -211,13 +145,8 @@ int providers_create(struct providers *p, struct machine *m, struct vmbus_server
 			rc = create_controller(p, server, i);
 	if (rc == 0)
 		rc = network_create(&p->network, m, server);
-	for (i = 0; i < STATE_ICS && rc == 0; i++) {
-		if (!(m->config.ic_mask & components[i].mask))
-			continue;
-		rc = ic_create(server, (enum ic_type)i, &components[i].instance, &m->state->ic[i], &ic_ops, p, &p->ic[i]);
-		if (rc < 0)
-			log_line("component %s: %s", components[i].name, strerror(-rc));
-	}
+	if (rc == 0)
+		rc = integration_create(&p->integration, m, server);
 	if (rc == 0)
 		rc = vsock_create(&p->vsock, &m->config.vsock, m->loop, server);
 	if (rc == 0)
@@ -236,30 +165,6 @@ void providers_drain(struct providers *p)
 	for (i = 0; i < STATE_CONTROLLERS; i++)
 		if (p->controller[i] != NULL)
 			storvsp_drain(p->controller[i]);
-}
-
-void providers_resumed(struct providers *p)
-{
-	if (p->ic[IC_TIMESYNC] != NULL)
-		ic_timesync_force(p->ic[IC_TIMESYNC]);
-}
-
-int providers_shutdown(struct providers *p, const struct worker_shutdown *request)
-{
-	if (p->ic[IC_SHUTDOWN] == NULL)
-		return -ENOTCONN;
-	return ic_shutdown_request(p->ic[IC_SHUTDOWN], request->reboot != 0, request->force != 0, request->text);
-}
-
-void providers_status(const struct providers *p, struct worker_status *ret)
-{
-	unsigned int i;
-
-	for (i = 0; i < STATE_ICS; i++)
-		if (p->ic[i] != NULL && ic_ready(p->ic[i]))
-			ret->ic_ready |= components[i].mask;
-	if (p->ic[IC_HEARTBEAT] != NULL)
-		ret->heartbeat_sequence = ic_heartbeat_sequence(p->ic[IC_HEARTBEAT]);
 }
 
 void providers_stats(const struct providers *p, struct worker_stats *ret)

@@ -4,18 +4,18 @@
 #define BULKHEAD_WORKER_PROVIDERS_H
 
 #include "dynamic_memory.h"
+#include "integration.h"
 #include "machine.h"
 #include "network.h"
 #include "pace.h"
 #include "vmbus/server/server.h"
 #include "vsock.h"
-#include "vsp/ic/ic.h"
 #include "vsp/storage/storvsp.h"
 
 struct providers {
 	struct machine *machine;
 	struct storvsp *controller[STATE_CONTROLLERS]; /* NULL: has no disks */
-	struct ic *ic[STATE_ICS];                      /* by enum ic_type; NULL: not wanted */
+	struct integration integration;
 	struct network network;
 	struct vsock vsock;
 	struct dynamic_memory memory;
@@ -29,10 +29,6 @@ int providers_create(struct providers *providers, struct machine *machine, struc
 void providers_pace(struct providers *providers);
 /** Waits until no disk request touches guest memory any more. After vmbus_server_reset. */
 void providers_drain(struct providers *providers);
-/** The guest goes on after a pause: its clock is late. */
-void providers_resumed(struct providers *providers);
-int providers_shutdown(struct providers *providers, const struct worker_shutdown *request);
-void providers_status(const struct providers *providers, struct worker_status *ret);
 void providers_stats(const struct providers *providers, struct worker_stats *ret);
 
 #endif

@@ -180,7 +180,7 @@ struct dynamic_memory *services_memory(struct services *s)
 
 void services_resumed(struct services *s)
 {
-	providers_resumed(&s->providers);
+	integration_resumed(&s->providers.integration);
 }
 
 /** The daemon hears of a guest that connected or left. */
@@ -231,7 +231,12 @@ void services_slot_free(struct services *s, uint32_t vp, uint32_t sint_mask)
 
 int services_shutdown(struct services *s, const struct worker_shutdown *request)
 {
-	return providers_shutdown(&s->providers, request);
+	return integration_shutdown(&s->providers.integration, request);
+}
+
+void services_guest_request(struct services *s, struct worker_message *request, const struct control_ticket *ticket, int fd)
+{
+	integration_request(&s->providers.integration, request, ticket, fd);
 }
 
 int services_attach_interface(struct services *s, const struct worker_interface *config)
@@ -254,7 +259,7 @@ void services_status(const struct services *s, struct worker_status *ret)
 	if (s == NULL)
 		return;
 	ret->vmbus_version = vmbus_server_version(s->server);
-	providers_status(&s->providers, ret);
+	integration_status(&s->providers.integration, ret);
 }
 
 void services_stats(const struct services *s, struct worker_stats *ret)

@@ -18,6 +18,9 @@ void services_message(struct services *services, const struct bh_posted_message 
 void services_slot_free(struct services *services, uint32_t vp, uint32_t sint_mask);
 /** Asks the guest to turn itself off or restart. -ENOTCONN: its component is not there (yet). */
 int services_shutdown(struct services *services, const struct worker_shutdown *request);
+/** As integration_request. */
+struct control_ticket;
+void services_guest_request(struct services *services, struct worker_message *request, const struct control_ticket *ticket, int fd);
 
 /** As network_attach, network_detach and network_set_link. */
 int services_attach_interface(struct services *services, const struct worker_interface *config);

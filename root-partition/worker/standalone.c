@@ -278,7 +278,7 @@ int standalone_parse(struct standalone *s, int argc, char **argv)
 			.name = "standalone",
 			.memory_bytes = 256u << 20,
 			.vp_count = 1,
-			.ic_mask = WORKER_IC_SHUTDOWN | WORKER_IC_HEARTBEAT | WORKER_IC_TIMESYNC,
+			.ic_mask = WORKER_IC_ALL,
 			.mshv_fd = -1, .state_fd = -1, .memory_fd = -1, .kernel_fd = -1, .initrd_fd = -1,
 			.console_fd = -1, .console_log_fd = -1, .log_fd = -1,
 			.vsock = { .directory_fd = -1, .listen_fd = -1 },

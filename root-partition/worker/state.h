@@ -13,9 +13,9 @@
 #include "vsp/storage/storvsp_state.h"
 
 #define STATE_MAGIC   0x65746174734b4c42ull /* "BLKstate" */
-#define STATE_VERSION 1u
+#define STATE_VERSION 2u
 #define STATE_CONTROLLERS 4u
-#define STATE_ICS 3u
+#define STATE_ICS ((unsigned int)IC_TYPES)
 
 struct pm_state {
 	uint16_t status, enable, control, rtc_index;

@@ -113,6 +113,19 @@ int services_set_link(struct services *s, const uint8_t mac[6], bool up)
 	return mac[5] == 1 ? 0 : -ENOENT;
 }
 
+static struct control_ticket asked;
+static unsigned int guest_requests;
+
+void services_guest_request(struct services *s, struct worker_message *request, const struct control_ticket *ticket, int fd)
+{
+	(void)s;
+	guest_requests++;
+	asked = *ticket;
+	ck_assert((request->type == WORKER_COPY) == (fd >= 0));
+	if (fd >= 0)
+		ck_assert_int_eq(close(fd), 0);
+}
+
 void log_line(const char *format, ...)
 {
 	(void)format;
@@ -229,6 +242,41 @@ static struct worker_reply ask_attach(int fd, struct worker_attach *request, uns
 	return reply;
 }
 
+/* An answer comes when the guest has given it, and only to the daemon that asked. */
+START_TEST(guests_answers)
+{
+	struct worker_freeze freeze = { .header = { .type = WORKER_FREEZE, .size = sizeof freeze, .sequence = 77 } };
+	struct worker_kvp kvp = { .header = { .type = WORKER_KVP, .size = sizeof kvp, .sequence = 78 } };
+	struct worker_copy copy = { .header = { .type = WORKER_COPY, .size = sizeof copy, .sequence = 79 } };
+	struct worker_reply reply;
+	int fd;
+
+	begin();
+	fd = connect_daemon();
+	ck_assert_int_eq(send(fd, &freeze, sizeof freeze, 0), sizeof freeze);
+	turn();
+	ck_assert_uint_eq(guest_requests, 1);
+	ck_assert_int_eq(recv(fd, &reply, sizeof reply, MSG_DONTWAIT), -1);
+	control_reply(&asked, -EBUSY, "busy");
+	ck_assert_int_eq(recv(fd, &reply, sizeof reply, MSG_DONTWAIT), sizeof reply);
+	ck_assert_uint_eq(reply.header.sequence, 77);
+	ck_assert_int_eq(reply.error, -EBUSY);
+	ck_assert_str_eq(reply.text, "busy");
+	/* A copy without its file. */
+	ck_assert_int_eq(ask(fd, &copy, sizeof copy).error, -EINVAL);
+	ck_assert_uint_eq(guest_requests, 1);
+	ck_assert_int_eq(send(fd, &kvp, sizeof kvp, 0), sizeof kvp);
+	turn();
+	ck_assert_uint_eq(guest_requests, 2);
+	close(fd);
+	turn();
+	fd = connect_daemon();
+	control_reply(&asked, 0, "");
+	ck_assert_int_eq(recv(fd, &reply, sizeof reply, MSG_DONTWAIT), -1);
+	close(fd);
+}
+END_TEST
+
 static int highest_fd(void)
 {
 	int fd = dup(0);
@@ -317,4 +365,4 @@ START_TEST(bad_packets)
 }
 END_TEST
 
-RUN_TESTS("worker control", verbs, interfaces, next_daemon, bad_packets)
+RUN_TESTS("worker control", verbs, interfaces, guests_answers, next_daemon, bad_packets)
