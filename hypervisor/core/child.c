@@ -141,7 +141,8 @@ static void end_queued(struct vp *vp, bool taken)
 		lapic_begin(&c->lapic, vector);
 		if (synic_auto_eoi(&c->synic, vector))
 			lapic_eoi(&c->lapic);
-		c->eoi_assist = c->queued_assist;
+		/* Another CPU may have posted it right after the look at the assist page: what is outstanding there stays so. */
+		c->eoi_assist |= c->queued_assist;
 		return;
 	}
 	lapic_give_back(&c->lapic, vector);

@@ -385,6 +385,35 @@ START_TEST(eoi_assist_of_a_queued_interrupt)
 	ck_assert_uint_eq(assist_before & 1, 0);
 }
 
+/*
+ * The bug was: an interrupt that another CPU posted between the look at the assist page and the look at the LAPIC made the hypervisor
+ * forget that an EOI was outstanding in that page, and the first interrupt stayed in service for ever: a VP without timer.
+ */
+START_TEST(eoi_assist_outlives_a_late_interrupt)
+{
+	struct hv_vp_assist_page *page;
+	struct lapic *l;
+	struct vp *vp;
+
+	start(1);
+	vp = machine_vp(id, 0);
+	l = &vp->child.lapic;
+	page = machine_gpa(ASSIST_GPA);
+	wrmsr_of(vp, HV_X64_MSR_VP_ASSIST_PAGE, ASSIST_GPA | 1);
+	interrupt(0x51, 0);
+	SCRIPT(NULL);
+	machine_dispatch(id, 0, 0, NULL);
+	ck_assert_uint_eq(page->apic_assist & 1, 1);
+	interrupt(0x61, 0);
+	child_queue_vector(vp, 0x61);
+	child_after_exit(vp, true);
+	page->apic_assist &= ~1u;
+	ck_assert_int_eq(child_pending_vector(vp), -1);
+	ck_assert_uint_eq(l->isr[3], 0);
+	wrmsr_of(vp, HV_X64_MSR_EOI, 0);
+	ck_assert_uint_eq(l->isr[2], 0);
+}
+
 /* A guest that gives up its assist page (CPU off-line, kexec) after it left an EOI there does not keep that interrupt in service. */
 START_TEST(eoi_is_not_lost_with_the_page)
 {
@@ -573,6 +602,6 @@ START_TEST(absent_page_is_asked_for)
 	ck_assert_uint_eq(step, 3);
 }
 
-RUN_TESTS("hypervisor/dispatch", interrupts_by_priority, queued_interrupt, queued_interrupt_comes_again, queued_interrupt_gives_way, queued_interrupt_needs_an_entry, auto_eoi_with_another_behind, halt_blocks, init_and_sipi, eoi_assist, eoi_assist_is_taken_back, eoi_assist_of_a_queued_interrupt,
+RUN_TESTS("hypervisor/dispatch", interrupts_by_priority, queued_interrupt, queued_interrupt_comes_again, queued_interrupt_gives_way, queued_interrupt_needs_an_entry, auto_eoi_with_another_behind, halt_blocks, init_and_sipi, eoi_assist, eoi_assist_is_taken_back, eoi_assist_of_a_queued_interrupt, eoi_assist_outlives_a_late_interrupt,
 	  eoi_is_not_lost_with_the_page, lapic_timer, direct_timer, message_timer_waits_for_its_slot, event_page, intercept_suspends,
 	  absent_page_is_asked_for)
