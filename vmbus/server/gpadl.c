@@ -224,3 +224,8 @@ const uint64_t *vmbus_gpadl_pages(const struct vmbus_server *server, uint32_t re
 	*count = range.bytes / VMBUS_PAGE_SIZE;
 	return &server->state->words[g->first + 1];
 }
+
+const uint64_t *vmbus_channel_gpadl(const struct vmbus_channel *channel, uint32_t gpadl, uint32_t *count)
+{
+	return vmbus_gpadl_pages(channel->server, channel->relid, gpadl, count);
+}

@@ -132,6 +132,9 @@ uint32_t vmbus_channel_target_vp(const struct vmbus_channel *channel);
 struct vmbus_server *vmbus_channel_server(const struct vmbus_channel *channel);
 const struct guest_map *vmbus_channel_memory(const struct vmbus_channel *channel);
 
+/** Page numbers, checked to be whole pages, of a GPADL that the guest gave for the channel. NULL: there is none like that. Valid for the call. */
+const uint64_t *vmbus_channel_gpadl(const struct vmbus_channel *channel, uint32_t gpadl, uint32_t *count);
+
 /**
  * A packet: the caller sets payload/payload_capacity and iov/iov_capacity once, the rest is output. For GPA-direct packets the
  * ranges are resolved, one after the other, neighbours merged.

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A hostile guest before a network interface: NVSP and RNDIS of any content in any order, frames that come meanwhile, slots given back
+ * that it does not have. Whatever it does, nothing is read or written outside of its memory, and a new start finds a working interface.
+ */
+#undef NDEBUG
+#include "interface.h"
+#include "tests/fuzz/vmbus/fuzz_input.h"
+
+#include <assert.h>
+#include <string.h>
+#include <unistd.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct interface i;
+static uint8_t message[16384];
+static struct frame frame;
+
+static void put(uint16_t type, uint64_t id, const void *extension, uint32_t extension_bytes, const void *payload, uint32_t bytes)
+{
+	struct vmbus_ring_part parts[2] = { { extension, extension_bytes }, { payload, bytes } };
+
+	if (vmbus_ring_write(&i.g.out, type, id & 1, id, extension_bytes, parts, 2) == VMBUS_RING_OK)
+		vmbus_ring_write_end(&i.g.out);
+}
+
+/* A data or control message whose frame is right, so that what is inside gets far: in a section, in named pages, or both. */
+static void put_rndis(struct input *in, uint8_t shape)
+{
+	struct nvsp_message m = { .type = NVSP_SEND_RNDIS_PACKET, .rndis = { shape >> 7, shape & 1 ? input_u8(in) % 6 : NVSP_NO_SECTION, 0 } };
+	uint8_t *section = i.p.low + RECEIVE_PAGES / 2 * 4096u + (m.rndis.section % 5) * 6144u, *page = i.p.low + REQUEST_PAGE * 4096u;
+	uint32_t info[4], count = shape >> 1 & 3, bytes;
+	uint64_t extension[4] = { 1ull << 32, 0, REQUEST_PAGE, REQUEST_PAGE + 1 };
+	uint8_t inside[2048];
+
+	if (count > 2)
+		count = 2;
+	for (uint32_t n = 0; n < 2 * count; n++)
+		info[n] = n % 2 ? input_u32(in) : input_u8(in) % 9;
+	memset(inside, 0, sizeof inside);
+	memcpy(inside + 6, guest_mac, 6);
+	bytes = 14 + input_u32(in) % 2000;
+	input_bytes(in, inside + 12, 128);
+	if (shape & 64) {
+		memcpy(message, &(struct rndis_header){ 2 + (shape >> 3 & 7), 8 + 20 + bytes % 300 }, 8);
+		input_bytes(in, message + 8, 64);
+		bytes = 28 + bytes % 300;
+	} else {
+		bytes = wrap(message, inside, bytes, info, count);
+	}
+	if (shape & 8)
+		message[8 + input_u8(in) % 36] = input_u8(in);
+	if (m.rndis.section != NVSP_NO_SECTION) {
+		m.rndis.section_bytes = shape & 16 ? 44 : bytes;
+		memcpy(section, message, bytes);
+		memcpy(page, message + 44, bytes > 44 ? bytes - 44 : 0);
+		extension[1] = bytes > 44 ? bytes - 44 : 8;
+	} else {
+		memcpy(page, message, bytes);
+		extension[1] = bytes;
+	}
+	if (m.rndis.section == NVSP_NO_SECTION || shape & 16)
+		put(VMBUS_PACKET_GPA_DIRECT, input_u8(in), extension, extension[1] > 4096 ? 32 : 24, &m, sizeof m);
+	else
+		put(VMBUS_PACKET_INBAND, input_u8(in), NULL, 0, &m, sizeof m);
+}
+
+static void put_nvsp(struct input *in)
+{
+	static const uint8_t types[] = { 1, 100, 101, 103, 104, 106, 107, 125, 129, 133 };
+	struct nvsp_message m;
+
+	input_bytes(in, &m, sizeof m);
+	if (m.type & 1)
+		m.type = types[m.type / 2 % sizeof types];
+	if (m.type == NVSP_SEND_RECEIVE_BUFFER || m.type == NVSP_SEND_SEND_BUFFER)
+		m.buffer.gpadl = m.buffer.gpadl & 1 ? 0xaa : 0xbb;
+	put(input_u8(in) % 4 ? VMBUS_PACKET_INBAND : input_u8(in) % 16, input_u8(in), NULL, 0, &m, 4 + input_u8(in) % 37);
+}
+
+static void take_all(void)
+{
+	struct vmbus_ring_packet packet;
+
+	while (vmbus_ring_read_begin(&i.g.in) == VMBUS_RING_OK && vmbus_ring_peek(&i.g.in, &packet) == VMBUS_RING_OK) {
+		vmbus_ring_consume(&i.g.in, &packet);
+		vmbus_ring_read_end(&i.g.in);
+	}
+	while (read(i.tap, &frame, sizeof frame) > 0)
+		;
+}
+
+static void step(struct input *in, uint8_t what)
+{
+	uint32_t bytes;
+
+	switch (what % 8) {
+	case 0:
+		put_nvsp(in);
+		break;
+	case 1:
+	case 2:
+	case 3:
+		put_rndis(in, input_u8(in));
+		break;
+	case 4:
+		put(VMBUS_PACKET_COMPLETION, input_u8(in), NULL, 0, &what, 1);
+		break;
+	case 5:
+		bytes = input_u32(in) % 65550;
+		memcpy(frame.bytes, guest_mac, 6);
+		frame.header.flags = what >> 3 & 3;
+		if (write(i.tap, &frame, sizeof frame.header + bytes) > 0)
+			netvsp_input(i.vsp, 0);
+		break;
+	case 6:
+		netvsp_set_link(i.vsp, what & 8);
+		netvsp_flush(i.vsp);
+		break;
+	case 7:
+		take_all();
+		break;
+	}
+	vmbus_server_signal(i.p.server, i.g.relid);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static bool started;
+	struct input in = { data, size };
+	uint32_t mac[2];
+
+	if (!started)
+		interface_init(&i, false);
+	started = true;
+	partition_forget(&i.p);
+	netvsp_set_link(i.vsp, true);
+	interface_up(&i);
+	for (int steps = 0; in.size && steps < 50; steps++)
+		step(&in, input_u8(&in));
+	take_all();
+	vmbus_server_reset(i.p.server);
+	/* The next guest is served. */
+	partition_forget(&i.p);
+	netvsp_set_link(i.vsp, true);
+	interface_up(&i);
+	assert(rndis_query(&i, OID_802_3_CURRENT_ADDRESS, 0, mac, sizeof mac) == RNDIS_STATUS_SUCCESS && !memcmp(mac, guest_mac, 6));
+	vmbus_server_reset(i.p.server);
+	return 0;
+}

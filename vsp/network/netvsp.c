@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* An interface's life: its channels, offered, opened and closed, and what they carry, handed on. */
+#include "vsp/network/netvsp_internal.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GATHER_LIMIT 8u              /* answers that wait for company at most */
+
+void netvsp_log(const struct netvsp *vsp, const char *format, ...)
+{
+	char text[192];
+	va_list args;
+
+	if (!vsp->config.log)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	vsp->config.log(vsp->config.context, text);
+}
+
+void netvsp_gather(struct netvsp_channel *channel)
+{
+	if (!channel->gathering) {
+		channel->gathering = true;
+		channel->gathered = 0;
+		vmbus_channel_batch_begin(channel->channel);
+		if (channel->vsp->config.defer)
+			channel->vsp->config.defer(channel->vsp->config.context);
+	}
+	if (++channel->gathered >= GATHER_LIMIT)
+		netvsp_deliver(channel);
+}
+
+void netvsp_deliver(struct netvsp_channel *channel)
+{
+	if (!channel->gathering)
+		return;
+	channel->gathering = false;
+	vmbus_channel_batch_end(channel->channel);
+}
+
+void netvsp_flush(struct netvsp *vsp)
+{
+	for (uint32_t i = 0; i < NETVSP_MAX_QUEUES; i++)
+		netvsp_deliver(&vsp->channels[i]);
+}
+
+static int on_open(void *device, struct vmbus_channel *vmbus, const uint8_t user[VMBUS_USER_BYTES])
+{
+	struct netvsp_channel *channel = device;
+
+	(void)vmbus;
+	(void)user;
+	channel->open = true;
+	return 0;
+}
+
+/* The answer went into the ring before this; should it be full, the guest's own driver has filled it. */
+static void answer(struct netvsp_channel *channel, const struct vmbus_packet *packet, uint32_t status)
+{
+	const struct { uint32_t type, status; } done = { NVSP_SEND_RNDIS_PACKET_COMPLETE, status };
+
+	if (!(packet->flags & VMBUS_PACKET_FLAG_COMPLETION_REQUESTED))
+		return;
+	if (vmbus_channel_complete(channel->channel, packet->transaction_id, &done, sizeof done) == -EAGAIN)
+		netvsp_log(channel->vsp, "the guest does not take its answers");
+}
+
+/* RNDIS in the send buffer, in memory that the guest names, or headers in the one and data in the other. */
+static void on_rndis(struct netvsp_channel *channel, const struct vmbus_packet *packet, const struct nvsp_message *m)
+{
+	struct netvsp *vsp = channel->vsp;
+	struct netvsp_view view = { .count = 0 };
+	uint32_t status = NVSP_STATUS_INVALID_RNDIS_PACKET;
+
+	if (m->rndis.section != NVSP_NO_SECTION &&
+	    (m->rndis.section_bytes > NETVSP_SEND_SECTION ||
+	     !netvsp_buffer_slice(&vsp->send, (uint64_t)m->rndis.section * NETVSP_SEND_SECTION, m->rndis.section_bytes, &view)))
+		goto out;
+	if (packet->iov_count > NETVSP_MAX_PIECES + 4 - view.count)
+		goto out;
+	memcpy(&view.iov[view.count], packet->iov, packet->iov_count * sizeof *packet->iov);
+	view.count += packet->iov_count;
+	view.bytes += packet->iov_bytes;
+	status = NVSP_STATUS_SUCCESS;
+	if (m->rndis.channel == NVSP_CHANNEL_DATA) {
+		status = netvsp_transmit(channel, &view);
+		answer(channel, packet, status);
+		netvsp_gather(channel);
+		return;
+	}
+	answer(channel, packet, status);
+	netvsp_control(channel, &view);
+	return;
+out:
+	vsp->stats.tx_errors++;
+	answer(channel, packet, status);
+}
+
+static void take_packet(struct netvsp_channel *channel, const struct vmbus_packet *packet)
+{
+	struct nvsp_message message = { 0 };
+	uint32_t bytes = packet->payload_bytes;
+
+	if (bytes > sizeof message)
+		bytes = sizeof message;
+	memcpy(&message, packet->payload, bytes);
+	if (packet->type == VMBUS_PACKET_COMPLETION) {
+		netvsp_slot_return(channel->vsp, packet->transaction_id - 1);
+		return;
+	}
+	if (message.type == NVSP_SEND_RNDIS_PACKET && bytes >= 16)
+		on_rndis(channel, packet, &message);
+	else
+		netvsp_message(channel, packet, &message, bytes);
+}
+
+static void on_signal(void *device, struct vmbus_channel *vmbus)
+{
+	struct netvsp_channel *channel = device;
+	uint64_t payload[32];
+	struct iovec iov[NETVSP_MAX_PIECES];
+	struct vmbus_packet packet = {
+		.payload = payload, .payload_capacity = sizeof payload, .iov = iov, .iov_capacity = NETVSP_MAX_PIECES,
+	};
+	int rc;
+
+	while ((rc = vmbus_channel_next_packet(vmbus, &packet)) != -EAGAIN && rc != -EIO) {
+		if (!rc) {
+			take_packet(channel, &packet);
+			continue;
+		}
+		channel->vsp->stats.tx_errors++;
+		answer(channel, &packet, NVSP_STATUS_INVALID_RNDIS_PACKET);
+	}
+	if (channel->open)
+		netvsp_feed(channel->vsp);
+}
+
+/* The guest's driver has gone, or starts anew. */
+static void forget_guest(struct netvsp *vsp)
+{
+	vsp->version = vsp->filter = 0;
+	vsp->may_coalesce = vsp->coalesces = false;
+	netvsp_slots_free(vsp);
+	netvsp_buffer_unmap(&vsp->receive);
+	netvsp_buffer_unmap(&vsp->send);
+	netvsp_update_offloads(vsp);
+}
+
+static void on_close(void *device, struct vmbus_channel *vmbus)
+{
+	struct netvsp_channel *channel = device;
+	struct netvsp *vsp = channel->vsp;
+
+	(void)vmbus;
+	channel->open = false;
+	if (channel->gathering) {
+		channel->gathering = false;
+		vmbus_channel_batch_end(channel->channel);
+	}
+	if (channel->index)
+		return;
+	for (uint32_t i = 1; i <= vsp->subchannels; i++) {
+		struct vmbus_channel *sub = vsp->channels[i].channel;
+
+		vsp->channels[i].channel = NULL;
+		if (sub)
+			vmbus_server_rescind(sub);
+	}
+	vsp->subchannels = 0;
+	forget_guest(vsp);
+}
+
+static const struct vmbus_channel_ops channel_ops = { .open = on_open, .signal = on_signal, .close = on_close };
+
+int netvsp_offer(struct netvsp *vsp, uint32_t index)
+{
+	struct netvsp_channel *channel = &vsp->channels[index];
+	const struct vmbus_offer offer = { .type = VMBUS_CLASS_NETWORK, .instance = vsp->config.instance, .subchannel_index = (uint16_t)index };
+
+	*channel = (struct netvsp_channel){ .vsp = vsp, .index = index };
+	channel->channel = vmbus_server_offer(vsp->server, &offer, &channel_ops, channel);
+	return channel->channel ? 0 : -ENOSPC;
+}
+
+int netvsp_create(struct vmbus_server *server, const struct netvsp_config *config, struct netvsp **ret)
+{
+	struct netvsp *vsp = calloc(1, sizeof *vsp);
+	int rc;
+
+	if (!vsp)
+		return -ENOMEM;
+	vsp->server = server;
+	vsp->config = *config;
+	vsp->stats.link_up = config->link_up;
+	for (uint32_t i = 0; i < NETVSP_MAX_QUEUES; i++)
+		vsp->channels[i] = (struct netvsp_channel){ .vsp = vsp, .index = i };
+	netvsp_update_offloads(vsp);
+	rc = netvsp_offer(vsp, 0);
+	if (rc) {
+		free(vsp);
+		return rc;
+	}
+	*ret = vsp;
+	return 0;
+}
+
+void netvsp_free(struct netvsp *vsp)
+{
+	if (!vsp)
+		return;
+	if (vsp->channels[0].channel)
+		vmbus_server_rescind(vsp->channels[0].channel);   /* on_close takes the others */
+	forget_guest(vsp);
+	free(vsp);
+}
+
+void netvsp_set_link(struct netvsp *vsp, bool up)
+{
+	if (vsp->stats.link_up == up)
+		return;
+	vsp->stats.link_up = up;
+	netvsp_indicate_link(vsp);
+}
+
+void netvsp_get_stats(const struct netvsp *vsp, struct netvsp_stats *ret)
+{
+	*ret = vsp->stats;
+	ret->ready = vsp->filter != 0;
+	ret->queues = 0;
+	for (uint32_t i = 0; i < NETVSP_MAX_QUEUES; i++)
+		ret->queues += vsp->channels[i].open;
+}

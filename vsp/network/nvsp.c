@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* NVSP: version, buffers, subchannels. A step out of order is answered with a failure and changes nothing. */
+#include "vsp/network/netvsp_internal.h"
+
+#include <errno.h>
+
+static void complete(struct netvsp_channel *channel, const struct vmbus_packet *packet, const struct nvsp_message *answer)
+{
+	if (!(packet->flags & VMBUS_PACKET_FLAG_COMPLETION_REQUESTED))
+		return;
+	if (vmbus_channel_complete(channel->channel, packet->transaction_id, answer, sizeof *answer) == -EAGAIN)
+		netvsp_log(channel->vsp, "the guest does not take its answers");
+	netvsp_deliver(channel);
+}
+
+static uint32_t negotiate(struct netvsp *vsp, const struct nvsp_message *m)
+{
+	static const uint32_t known[] = { NVSP_VERSION_61, NVSP_VERSION_6, NVSP_VERSION_5, NVSP_VERSION_4, NVSP_VERSION_2, NVSP_VERSION_1 };
+
+	if (vsp->receive.pages || vsp->send.pages)
+		return 0;
+	for (uint32_t i = 0; i < sizeof known / sizeof known[0]; i++)
+		if (known[i] >= m->init.min_version && known[i] <= m->init.max_version)
+			return vsp->version = known[i];
+	return 0;
+}
+
+static void init(struct netvsp_channel *channel, const struct vmbus_packet *packet, const struct nvsp_message *m)
+{
+	uint32_t version = negotiate(channel->vsp, m);
+
+	complete(channel, packet, &(struct nvsp_message){
+		.type = NVSP_INIT_COMPLETE,
+		.init_complete = { .version = version, .status = version ? NVSP_STATUS_SUCCESS : NVSP_STATUS_FAIL, .max_mdl_chain = 34 },
+	});
+}
+
+static void configure(struct netvsp *vsp, const struct nvsp_message *m)
+{
+	vsp->may_coalesce = vsp->version >= NVSP_VERSION_61 && m->config.capabilities & NVSP_CAPABILITY_RSC;
+}
+
+static void receive_buffer(struct netvsp_channel *channel, const struct vmbus_packet *packet, const struct nvsp_message *m)
+{
+	struct netvsp *vsp = channel->vsp;
+	struct nvsp_message reply = { .type = NVSP_SEND_RECEIVE_BUFFER_COMPLETE, .receive_complete.status = NVSP_STATUS_FAIL };
+	int rc = vsp->version ? netvsp_buffer_map(&vsp->receive, channel->channel, m->buffer.gpadl, m->buffer.id) : -EINVAL;
+	uint32_t count;
+
+	if (!rc) {
+		rc = netvsp_slots_create(vsp);
+		if (rc)
+			netvsp_buffer_unmap(&vsp->receive);
+	}
+	if (!rc) {
+		count = vsp->receive.page_count / NETVSP_PART_PAGES;
+		reply.receive_complete.status = NVSP_STATUS_SUCCESS;
+		reply.receive_complete.section_count = 1;
+		reply.receive_complete.section.size = NETVSP_PART_BYTES;
+		reply.receive_complete.section.count = count;
+		reply.receive_complete.section.end = count * NETVSP_PART_BYTES;
+	} else {
+		netvsp_log(vsp, "receive buffer refused");
+	}
+	complete(channel, packet, &reply);
+}
+
+static void send_buffer(struct netvsp_channel *channel, const struct vmbus_packet *packet, const struct nvsp_message *m)
+{
+	struct netvsp *vsp = channel->vsp;
+	struct nvsp_message reply = { .type = NVSP_SEND_SEND_BUFFER_COMPLETE, .send_complete.status = NVSP_STATUS_FAIL };
+	int rc = vsp->version ? netvsp_buffer_map(&vsp->send, channel->channel, m->buffer.gpadl, m->buffer.id) : -EINVAL;
+
+	if (rc) {
+		netvsp_log(vsp, "send buffer refused");
+	} else {
+		reply.send_complete.status = NVSP_STATUS_SUCCESS;
+		reply.send_complete.section_size = NETVSP_SEND_SECTION;
+	}
+	complete(channel, packet, &reply);
+}
+
+/* At most as many as there are VPs and queues beyond the first; the guest opens exactly those that it is told of. */
+static void subchannels(struct netvsp_channel *channel, const struct vmbus_packet *packet, const struct nvsp_message *m)
+{
+	struct netvsp *vsp = channel->vsp;
+	struct nvsp_message reply = { .type = NVSP_SUBCHANNEL, .subchannel_complete.status = NVSP_STATUS_FAIL };
+	uint32_t most = vsp->config.queue_count < vsp->config.vp_count ? vsp->config.queue_count : vsp->config.vp_count;
+	uint32_t count = m->subchannel.count;
+
+	if (m->subchannel.operation == NVSP_SUBCHANNEL_ALLOCATE && vsp->version >= NVSP_VERSION_5 && vsp->slots && !vsp->subchannels) {
+		if (count > most - 1)
+			count = most - 1;
+		while (vsp->subchannels < count && netvsp_offer(vsp, vsp->subchannels + 1) == 0)
+			vsp->subchannels++;
+		reply.subchannel_complete.status = NVSP_STATUS_SUCCESS;
+		reply.subchannel_complete.count = vsp->subchannels;
+	}
+	complete(channel, packet, &reply);
+}
+
+void netvsp_message(struct netvsp_channel *channel, const struct vmbus_packet *packet, const struct nvsp_message *m, uint32_t bytes)
+{
+	struct netvsp *vsp = channel->vsp;
+
+	if (packet->type != VMBUS_PACKET_INBAND || bytes < 12 || channel->index) {
+		vsp->stats.tx_errors++;
+		complete(channel, packet, &(struct nvsp_message){ .type = NVSP_SEND_RNDIS_PACKET_COMPLETE, .rndis_complete.status = NVSP_STATUS_FAIL });
+		return;
+	}
+	switch (m->type) {
+	case NVSP_INIT:
+		init(channel, packet, m);
+		break;
+	case NVSP_SEND_NDIS_VERSION:
+		break;
+	case NVSP_SEND_NDIS_CONFIG:
+		configure(vsp, m);
+		break;
+	case NVSP_SEND_RECEIVE_BUFFER:
+		receive_buffer(channel, packet, m);
+		break;
+	case NVSP_SEND_SEND_BUFFER:
+		send_buffer(channel, packet, m);
+		break;
+	case NVSP_REVOKE_RECEIVE_BUFFER:
+		netvsp_slots_free(vsp);
+		netvsp_buffer_unmap(&vsp->receive);
+		break;
+	case NVSP_REVOKE_SEND_BUFFER:
+		netvsp_buffer_unmap(&vsp->send);
+		break;
+	case NVSP_SUBCHANNEL:
+		subchannels(channel, packet, m);
+		break;
+	default:
+		/* Whoever waits for an answer gets one: there is nothing to switch to and no direct access. */
+		complete(channel, packet, &(struct nvsp_message){ .type = m->type, .rndis_complete.status = NVSP_STATUS_FAIL });
+		break;
+	}
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Frames to the guest: read from the TAP straight into a slot of its receive buffer, behind room for the RNDIS header, and told of by a
+ * transfer-page packet whose id is the slot's number and one.
+ */
+#include "vsp/network/netvsp_internal.h"
+
+#include <errno.h>
+#include <linux/virtio_net.h>
+#include <string.h>
+#include <unistd.h>
+
+#define INPUT_BUDGET 64u             /* frames in a row before others get their turn */
+
+/* The RNDIS header of a frame, or of a part of one, in its slot; what it is about begins at NETVSP_HEADROOM. */
+struct part_header {
+	struct rndis_header header;
+	struct rndis_packet packet;
+	struct rndis_packet_info checksum_info;
+	uint32_t checksum;
+	struct rndis_packet_info id_info;
+	struct rndis_packet_id id;
+};
+_Static_assert(sizeof(struct part_header) <= NETVSP_HEADROOM, "there is room");
+
+/* Tells of `bytes` in the slot, in parts. 0 or what vmbus_channel_sendv says; then the slot is still ours. */
+static int tell(struct netvsp_channel *channel, uint32_t slot, uint32_t kind, uint32_t bytes)
+{
+	struct netvsp *vsp = channel->vsp;
+	struct {
+		struct vmbus_transfer_pages pages;
+		struct vmbus_transfer_range range[NETVSP_SLOT_PARTS];
+	} extension = { .pages = { vsp->receive.id, 0, 0, 0 } };
+	const struct nvsp_message message = { .type = NVSP_SEND_RNDIS_PACKET, .rndis = { kind, NVSP_NO_SECTION, 0 } };
+	const struct iovec payload = { (void *)&message, sizeof message };
+	uint32_t count = 0;
+
+	for (; bytes; count++) {
+		uint32_t share = bytes < NETVSP_PART_FRAME ? bytes : NETVSP_PART_FRAME;
+		uint32_t offset = (slot * vsp->slot_parts + count) * NETVSP_PART_BYTES;
+
+		extension.range[count] = (struct vmbus_transfer_range){ (kind == NVSP_CHANNEL_DATA ? NETVSP_HEADROOM : 0) + share, offset };
+		bytes -= share;
+	}
+	extension.pages.range_count = count;
+	return vmbus_channel_sendv(channel->channel, VMBUS_PACKET_TRANSFER_PAGES, VMBUS_PACKET_FLAG_COMPLETION_REQUESTED, slot + 1u,
+				   &extension, (uint32_t)(sizeof extension.pages + count * sizeof *extension.range), &payload, 1);
+}
+
+static bool take_slot(struct netvsp *vsp, uint32_t *ret)
+{
+	if (!vsp->free_count)
+		return false;
+	*ret = vsp->free_slots[--vsp->free_count];
+	vsp->slots[*ret].taken = true;
+	return true;
+}
+
+bool netvsp_send_control(struct netvsp_channel *channel, const void *message, uint32_t bytes)
+{
+	struct netvsp *vsp = channel->vsp;
+	uint32_t slot;
+
+	if (!take_slot(vsp, &slot)) {
+		netvsp_log(vsp, "no room for a control message");
+		return false;
+	}
+	/* At most some hundred bytes: they fit the first page. */
+	memcpy(vsp->slots[slot].part[0], message, bytes);
+	if (tell(channel, slot, NVSP_CHANNEL_CONTROL, bytes) == 0) {
+		netvsp_deliver(channel);
+		return true;
+	}
+	netvsp_slot_return(vsp, slot);
+	netvsp_log(vsp, "no room in the ring for a control message");
+	return false;
+}
+
+static bool wanted(const struct netvsp *vsp, const uint8_t *frame)
+{
+	if (!vsp->stats.link_up || !vsp->filter)
+		return false;
+	if (vsp->filter & RNDIS_FILTER_PROMISCUOUS)
+		return true;
+	if (!(frame[0] & 1))
+		return vsp->filter & RNDIS_FILTER_DIRECTED && (vsp->config.allow_spoofing || !memcmp(frame, vsp->config.mac, 6));
+	if (!memcmp(frame, "\xff\xff\xff\xff\xff\xff", 6))
+		return vsp->filter & RNDIS_FILTER_BROADCAST;
+	return vsp->filter & (RNDIS_FILTER_MULTICAST | RNDIS_FILTER_ALL_MULTICAST);
+}
+
+/* Headers in front of each part. Frames from the root itself carry no checksum yet, and need none. */
+static void describe(const struct netvsp_slot *slot, uint32_t bytes, const struct virtio_net_hdr *header)
+{
+	bool whole = bytes <= NETVSP_PART_FRAME, good = header->flags & (VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID);
+	const uint32_t checksum_bytes = sizeof(struct rndis_packet_info) + sizeof(uint32_t);
+	const uint32_t id_bytes = sizeof(struct rndis_packet_info) + sizeof(struct rndis_packet_id);
+
+	for (uint32_t i = 0; bytes; i++) {
+		uint32_t share = bytes < NETVSP_PART_FRAME ? bytes : NETVSP_PART_FRAME;
+		struct part_header h = {
+			.header = { RNDIS_PACKET, NETVSP_HEADROOM + share },
+			.packet = { .data_offset = NETVSP_HEADROOM - sizeof(struct rndis_header), .data_bytes = share,
+				    .info_offset = sizeof(struct rndis_packet), .info_bytes = checksum_bytes + (whole ? 0 : id_bytes) },
+			.checksum_info = { checksum_bytes, RNDIS_INFO_CHECKSUM, sizeof h.checksum_info },
+			.checksum = good ? RNDIS_CHECKSUM_TCP_GOOD | RNDIS_CHECKSUM_UDP_GOOD : 0,
+			.id_info = { id_bytes, RNDIS_INFO_PACKET_ID, sizeof h.id_info },
+			.id = { RNDIS_PACKET_ID_VERSION, RNDIS_PACKET_ID_PART, 0 },
+		};
+
+		bytes -= share;
+		h.id.flags |= (i ? 0 : RNDIS_PACKET_ID_FIRST) | (bytes ? 0 : RNDIS_PACKET_ID_LAST);
+		memcpy(slot->part[i], &h, sizeof h);
+	}
+}
+
+/* One frame. 0; -EAGAIN: there is none; -ENOSPC: the guest has no room; other: it was lost. */
+static int receive_frame(struct netvsp_channel *channel, int fd, uint32_t slot)
+{
+	struct netvsp *vsp = channel->vsp;
+	const struct netvsp_slot *s = &vsp->slots[slot];
+	struct iovec iov[NETVSP_SLOT_PARTS * NETVSP_PART_PAGES + 1];
+	struct virtio_net_hdr header;
+	uint32_t bytes;
+	ssize_t n;
+	int rc;
+
+	iov[0] = (struct iovec){ &header, sizeof header };
+	memcpy(iov + 1, s->iov, s->iov_count * sizeof *iov);
+	n = readv(fd, iov, (int)s->iov_count + 1);
+	if (n < 0)
+		return errno == EINTR ? -EAGAIN : -errno;
+	if ((size_t)n < sizeof header + 14)
+		return n == 0 ? -EAGAIN : -EBADMSG;
+	bytes = (uint32_t)n - (uint32_t)sizeof header;
+	if (!wanted(vsp, s->part[0] + NETVSP_HEADROOM))
+		return -EBADMSG;
+	describe(s, bytes, &header);
+	rc = tell(channel, slot, NVSP_CHANNEL_DATA, bytes);
+	if (rc) {
+		vsp->stats.rx_dropped++;
+		return rc == -EAGAIN ? -ENOSPC : -EBADMSG;
+	}
+	vsp->stats.rx_packets++;
+	vsp->stats.rx_bytes += bytes;
+	return 0;
+}
+
+/* Nobody is there to take frames: what waits is stale by the time that somebody is. */
+static bool discard(int fd)
+{
+	uint8_t byte[2048];
+
+	for (uint32_t i = 0; i < INPUT_BUDGET; i++)
+		if (read(fd, byte, sizeof byte) < 0 && errno == EAGAIN)
+			return false;
+	return true;
+}
+
+bool netvsp_input(struct netvsp *vsp, uint32_t queue)
+{
+	/* A queue without a channel of its own goes to the first. */
+	struct netvsp_channel *channel = &vsp->channels[vsp->channels[queue].open ? queue : 0];
+	int fd = vsp->config.fd[queue], rc = 0;
+	uint32_t slot, taken = 0;
+
+	if (!channel->open || !vsp->slots || !vsp->filter)
+		return discard(fd);
+	vmbus_channel_batch_begin(channel->channel);
+	while (taken < INPUT_BUDGET && rc != -EAGAIN && rc != -ENOSPC) {
+		rc = -ENOSPC;
+		if (!take_slot(vsp, &slot))
+			break;
+		rc = receive_frame(channel, fd, slot);
+		if (rc)
+			netvsp_slot_return(vsp, slot);
+		taken++;
+	}
+	vsp->starved[queue] = rc == -ENOSPC;
+	/* What was gathered goes along with the first frame. */
+	if (rc != -EAGAIN || taken > 1)
+		netvsp_deliver(channel);
+	vmbus_channel_batch_end(channel->channel);
+	return rc != -EAGAIN && rc != -ENOSPC;
+}
+
+void netvsp_feed(struct netvsp *vsp)
+{
+	for (uint32_t i = 0; i < vsp->config.queue_count; i++) {
+		if (!vsp->starved[i] || !vsp->free_count)
+			continue;
+		vsp->starved[i] = false;
+		if (vsp->config.want_input)
+			vsp->config.want_input(vsp->config.context, i);
+	}
+}
