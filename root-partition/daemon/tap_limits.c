@@ -49,6 +49,17 @@ static int shape(int netlink, uint32_t index, const struct config_rate *rate)
 	return netlink_call(netlink, &r);
 }
 
+/* A TAP never asks its queueing discipline to wait: without a limit there is nothing for one to do but cost time. Advice only. */
+static void unqueue(int netlink, uint32_t index)
+{
+	const struct tcmsg where = { .tcm_ifindex = (int)index, .tcm_parent = TC_H_ROOT };
+	struct netlink_request r;
+
+	netlink_begin(&r, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, &where, sizeof where);
+	netlink_put_text(&r, TCA_KIND, "noqueue");
+	netlink_call(netlink, &r);
+}
+
 static int add_ingress(int netlink, uint32_t index)
 {
 	const struct tcmsg where = { .tcm_ifindex = (int)index, .tcm_parent = TC_H_INGRESS, .tcm_handle = TC_H_MAKE(TC_H_INGRESS, 0) };
@@ -101,8 +112,12 @@ static int police(int netlink, uint32_t index, const struct config_rate *rate)
 
 int tap_limit(int netlink, uint32_t index, const struct config_interface *interface)
 {
-	int rc = interface->inbound.average ? shape(netlink, index, &interface->inbound) : 0;
+	int rc = 0;
 
+	if (interface->inbound.average)
+		rc = shape(netlink, index, &interface->inbound);
+	else
+		unqueue(netlink, index);
 	if (!rc && interface->outbound.average)
 		rc = add_ingress(netlink, index);
 	if (!rc && interface->outbound.average)

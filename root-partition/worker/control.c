@@ -130,6 +130,12 @@ static void attach_interface(struct control *c, struct worker_attach *request, s
 	reply(c, &request->header, rc, why);
 }
 
+/** Whoever asked may have gone: then the reply goes to nobody, or to his successor, who does not wait for it. */
+static void detached(void *context, uint64_t sequence)
+{
+	reply(context, &(const struct worker_message){ .sequence = sequence }, 0, "");
+}
+
 static void change_interface(struct control *c, const struct worker_interface_request *request)
 {
 	int rc;
@@ -138,10 +144,12 @@ static void change_interface(struct control *c, const struct worker_interface_re
 		reply(c, &request->header, -EINVAL, "interface request of a wrong size");
 		return;
 	}
-	if (request->header.type == WORKER_DETACH_INTERFACE)
-		rc = services_detach_interface(c->machine->services, request->mac);
-	else
+	if (request->header.type == WORKER_SET_LINK)
 		rc = services_set_link(c->machine->services, request->mac, request->up != 0);
+	else
+		rc = services_detach_interface(c->machine->services, request->mac, detached, c, request->header.sequence);
+	if (rc == 0 && request->header.type == WORKER_DETACH_INTERFACE)
+		return;
 	reply(c, &request->header, rc, rc == -ENOENT ? "there is none with this address" : rc < 0 ? strerror(-rc) : "");
 }
 

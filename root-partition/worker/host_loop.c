@@ -116,6 +116,13 @@ void host_loop_remove(struct host_source *s)
 	enqueue(s);
 }
 
+void host_loop_call(struct host_source *s)
+{
+	s->fired = true;
+	s->loop->again = true;
+	enqueue(s);
+}
+
 void host_loop_stop(struct host_loop *l)
 {
 	l->stopped = true;

@@ -21,7 +21,7 @@ struct host_loop;
 
 /**
  * An eventfd that is watched. It is never read: each signal wakes the watch, whatever the count is, and one request in the ring serves
- * for all of them. Its memory must live until removed was called.
+ * for all of them. Or a device with input, which ready takes until there is none. Its memory must live until removed was called.
  */
 struct host_source {
 	/** It was signalled. True: call again in the next round, signalled or not. */
@@ -66,6 +66,8 @@ void host_loop_close(struct host_loop *loop);
 /** Calls source->ready (set by the caller) each time its eventfd was signalled. */
 void host_loop_add(struct host_loop *loop, struct host_source *source, int fd);
 void host_loop_remove(struct host_source *source);
+/** ready is called in this round or the next, signalled or not. */
+void host_loop_call(struct host_source *source);
 
 /** 0 or -ENOSPC. The caller has set the functions. */
 int host_loop_add_client(struct host_loop *loop, struct host_client *client);

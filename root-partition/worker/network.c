@@ -3,46 +3,244 @@
 #include "network.h"
 
 #include <errno.h>
+#include <linux/if_tun.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "log.h"
+#include "vsp/network/netvsp.h"
 
-int network_create(struct network *n, struct machine *m, struct vmbus_server *server)
+#define FLUSH_MS 4u
+
+struct queue {
+	struct host_source source;   /* first */
+	struct network_interface *interface;
+	uint32_t index;
+};
+
+struct network_interface {
+	struct network *network;
+	struct worker_interface config;
+	struct netvsp *netvsp;
+	struct queue queue[WORKER_MAX_QUEUES];
+	unsigned int open_queues;    /* watched, or not let go of yet */
+	void (*detached)(void *context, uint64_t sequence);
+	void *context;
+	uint64_t sequence;
+};
+
+static bool has_input(struct host_source *source)
 {
-	*n = (struct network){ .machine = m, .server = server };
-	if (m->config.interface_count > 0)
-		log_line("network: interfaces are not offered by this version");
-	return 0;
+	struct queue *q = (struct queue *)source;
+
+	return netvsp_input(q->interface->netvsp, q->index);
+}
+
+static void let_go(struct host_source *source)
+{
+	struct network_interface *n = ((struct queue *)source)->interface;
+
+	close(source->fd);
+	if (--n->open_queues > 0)
+		return;
+	if (n->detached != NULL)
+		n->detached(n->context, n->sequence);
+	free(n);
+}
+
+static void provider_log(void *context, const char *text)
+{
+	const struct network_interface *n = context;
+
+	log_line("network: %.15s: %s", n->config.tap, text);
+}
+
+static void flush(uv_timer_t *timer)
+{
+	struct network *n = timer->data;
+	unsigned int i;
+
+	for (i = 0; i < WORKER_MAX_INTERFACES; i++)
+		if (n->interface[i] != NULL)
+			netvsp_flush(n->interface[i]->netvsp);
+}
+
+static void flush_later(void *context)
+{
+	struct network *n = ((struct network_interface *)context)->network;
+
+	if (!uv_is_active((uv_handle_t *)&n->flush))
+		uv_timer_start(&n->flush, flush, FLUSH_MS, 0);
+}
+
+static void take_again(void *context, uint32_t queue)
+{
+	struct network_interface *n = context;
+
+	host_loop_call(&n->queue[queue].source);
+}
+
+/** The same interface has the same name in the guest, whenever it comes. */
+static struct vmbus_guid instance_of(const struct worker_interface *config)
+{
+	struct vmbus_guid guid = VMBUS_GUID(0, 0, 0x4b48, 0x91, 0x3f, 0xf2, 0xd2, 0xf9, 0x65, 0xed, 0x0e);
+
+	memcpy(&guid, config->mac, sizeof config->mac);
+	return guid;
+}
+
+static struct network_interface **find(struct network *n, const uint8_t mac[6])
+{
+	unsigned int i;
+
+	for (i = 0; i < WORKER_MAX_INTERFACES; i++)
+		if (n->interface[i] != NULL && memcmp(n->interface[i]->config.mac, mac, 6) == 0)
+			return &n->interface[i];
+	return NULL;
+}
+
+/** The root's end loses its carrier, too. */
+static void set_carrier(const struct network_interface *n, int up)
+{
+	if (ioctl(n->config.fd[0], TUNSETCARRIER, &up) < 0 && errno != ENOTTY)
+		log_line("network: %.15s: carrier: %s", n->config.tap, strerror(errno));
+}
+
+static int offer(struct network *n, struct network_interface *interface)
+{
+	const struct worker_interface *c = &interface->config;
+	struct netvsp_config config = {
+		.instance = instance_of(c),
+		.mtu = c->mtu,
+		.link_up = !(c->flags & WORKER_INTERFACE_LINK_DOWN),
+		.allow_spoofing = (c->flags & WORKER_INTERFACE_SPOOFING) != 0,
+		.vp_count = n->machine->config.vp_count,
+		.queue_count = c->queue_count,
+		.log = provider_log,
+		.defer = flush_later,
+		.want_input = take_again,
+		.context = interface,
+	};
+
+	memcpy(config.mac, c->mac, sizeof config.mac);
+	memcpy(config.fd, c->fd, sizeof config.fd);
+	return netvsp_create(n->server, &config, &interface->netvsp);
 }
 
 int network_attach(struct network *n, const struct worker_interface *config)
 {
-	unsigned int i;
+	struct network_interface *interface = NULL;
+	unsigned int slot = 0, i;
+	int rc = -ENOSPC;
 
-	(void)n;
+	while (slot < WORKER_MAX_INTERFACES && n->interface[slot] != NULL)
+		slot++;
+	if (find(n, config->mac) != NULL)
+		rc = -EEXIST;
+	if (rc == -EEXIST || slot == WORKER_MAX_INTERFACES)
+		goto fail;
+	rc = -ENOMEM;
+	interface = calloc(1, sizeof *interface);
+	if (interface == NULL)
+		goto fail;
+	interface->network = n;
+	interface->config = *config;
+	rc = offer(n, interface);
+	if (rc < 0)
+		goto fail;
+	n->interface[slot] = interface;
+	if (config->flags & WORKER_INTERFACE_LINK_DOWN)
+		set_carrier(interface, 0);
+	interface->open_queues = config->queue_count;
+	for (i = 0; i < config->queue_count; i++) {
+		struct queue *q = &interface->queue[i];
+
+		q->interface = interface;
+		q->index = i;
+		q->source.ready = has_input;
+		q->source.removed = let_go;
+		host_loop_add(n->machine->host, &q->source, config->fd[i]);
+	}
+	return 0;
+fail:
 	for (i = 0; i < config->queue_count; i++)
 		close(config->fd[i]);
-	return -EOPNOTSUPP;
+	free(interface);
+	return rc;
 }
 
-int network_detach(struct network *n, const uint8_t mac[6])
+int network_detach(struct network *n, const uint8_t mac[6], void (*done)(void *context, uint64_t sequence), void *context,
+		   uint64_t sequence)
 {
-	(void)n;
-	(void)mac;
-	return -ENOENT;
+	struct network_interface **at = find(n, mac), *interface;
+	unsigned int i;
+
+	if (at == NULL)
+		return -ENOENT;
+	interface = *at;
+	*at = NULL;
+	interface->detached = done;
+	interface->context = context;
+	interface->sequence = sequence;
+	netvsp_free(interface->netvsp);
+	interface->netvsp = NULL;
+	for (i = 0; i < interface->config.queue_count; i++)
+		host_loop_remove(&interface->queue[i].source);
+	return 0;
 }
 
 int network_set_link(struct network *n, const uint8_t mac[6], bool up)
 {
-	(void)n;
-	(void)mac;
-	(void)up;
-	return -ENOENT;
+	struct network_interface **at = find(n, mac);
+
+	if (at == NULL)
+		return -ENOENT;
+	set_carrier(*at, up);
+	netvsp_set_link((*at)->netvsp, up);
+	return 0;
+}
+
+int network_create(struct network *n, struct machine *m, struct vmbus_server *server)
+{
+	unsigned int i;
+	int rc = 0;
+
+	*n = (struct network){ .machine = m, .server = server };
+	uv_timer_init(m->loop, &n->flush);
+	n->flush.data = n;
+	for (i = 0; i < m->config.interface_count && rc == 0; i++) {
+		rc = network_attach(n, &m->config.interface[i]);
+		if (rc < 0)
+			log_line("interface %.15s: %s", m->config.interface[i].tap, strerror(-rc));
+	}
+	return rc;
 }
 
 void network_stats(const struct network *n, struct worker_stats *ret)
 {
-	(void)n;
+	unsigned int i;
+
 	ret->interface_count = 0;
+	for (i = 0; i < WORKER_MAX_INTERFACES; i++) {
+		const struct network_interface *interface = n->interface[i];
+		struct worker_interface_stats *to = &ret->interface[ret->interface_count];
+		struct netvsp_stats s;
+
+		if (interface == NULL)
+			continue;
+		netvsp_get_stats(interface->netvsp, &s);
+		*to = (struct worker_interface_stats){
+			.link_up = s.link_up, .ready = s.ready, .queues = s.queues, .mtu = interface->config.mtu,
+			.rx_packets = s.rx_packets, .rx_bytes = s.rx_bytes, .rx_dropped = s.rx_dropped, .rx_errors = s.rx_errors,
+			.tx_packets = s.tx_packets, .tx_bytes = s.tx_bytes, .tx_dropped = s.tx_dropped, .tx_errors = s.tx_errors,
+			.spoofed = s.spoofed,
+		};
+		memcpy(to->mac, interface->config.mac, sizeof to->mac);
+		memcpy(to->tap, interface->config.tap, sizeof to->tap);
+		ret->interface_count++;
+	}
 }
+
+_Static_assert(NETVSP_MAX_QUEUES == WORKER_MAX_QUEUES, "the provider takes what the daemon gives");

@@ -244,9 +244,10 @@ int services_attach_interface(struct services *s, const struct worker_interface 
 	return network_attach(&s->providers.network, config);
 }
 
-int services_detach_interface(struct services *s, const uint8_t mac[6])
+int services_detach_interface(struct services *s, const uint8_t mac[6], void (*done)(void *context, uint64_t sequence), void *context,
+			      uint64_t sequence)
 {
-	return network_detach(&s->providers.network, mac);
+	return network_detach(&s->providers.network, mac, done, context, sequence);
 }
 
 int services_set_link(struct services *s, const uint8_t mac[6], bool up)

@@ -24,7 +24,8 @@ void services_guest_request(struct services *services, struct worker_message *re
 
 /** As network_attach, network_detach and network_set_link. */
 int services_attach_interface(struct services *services, const struct worker_interface *config);
-int services_detach_interface(struct services *services, const uint8_t mac[6]);
+int services_detach_interface(struct services *services, const uint8_t mac[6], void (*done)(void *context, uint64_t sequence),
+			      void *context, uint64_t sequence);
 int services_set_link(struct services *services, const uint8_t mac[6], bool up);
 
 struct dynamic_memory;

@@ -99,10 +99,13 @@ int services_attach_interface(struct services *s, const struct worker_interface 
 	return attached++ == 0 ? 0 : -EEXIST;
 }
 
-int services_detach_interface(struct services *s, const uint8_t mac[6])
+int services_detach_interface(struct services *s, const uint8_t mac[6], void (*done)(void *context, uint64_t sequence), void *context,
+			      uint64_t sequence)
 {
 	(void)s;
 	detached++;
+	if (mac[5] == 1)
+		done(context, sequence);
 	return mac[5] == 1 ? 0 : -ENOENT;
 }
 
