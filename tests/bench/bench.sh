@@ -8,7 +8,18 @@ rounds=$(cat /scenario/bench/rounds)
 disk=/dev/lab/two
 out=/run/out/bench
 lib=/scenario/bench/qemu
-guest_arguments="console=ttyS0 quiet"
+guest_arguments="console=ttyS0 quiet bench.peer=10.99.0.1"
+
+# The network's other end is a program in the root, behind the bridge that both kinds of child are on.
+modprobe -a bridge tun vhost_net
+ip link add br0 type bridge forward_delay 0
+ip address add 10.99.0.1/24 dev br0
+ip link set br0 up
+for tap in bulkhead0 kvm0; do
+	ip tuntap add dev $tap mode tap vnet_hdr
+	ip link set $tap master br0 up
+done
+/scenario/bench/net-bench peer >/dev/null 2>&1 &
 
 worker=/usr/libexec/bulkhead/bulkhead-worker
 # small COMMAND...: with $small_label, the hypercall's price as a small guest kernel sees it; its last exit code is QEMU's or the worker's business.
@@ -19,14 +30,15 @@ small() {
 bulkhead() {
 	run /scenario/bench/bench-run bulkhead "$1" "$worker" --standalone --name bench --memory 256MiB \
 		--kernel /lab/vmlinuz --initrd /scenario/bench/child.cpio --append "$guest_arguments" --disk "$disk" \
-		--console stdio </dev/null >>$out
+		--tap bulkhead0 --console stdio </dev/null >>$out
 }
 
 kvm_qemu() {
 	run /scenario/bench/bench-run kvm_qemu "$1" env LD_LIBRARY_PATH=$lib/lib \
 		"$lib/qemu-system-x86_64" -L "$lib/share" -machine pc,accel=kvm -cpu host -m 256 -nodefaults -display none -no-reboot \
 		-object iothread,id=io0 -drive "if=none,id=d,file=$disk,format=raw,cache=none,aio=native" \
-		-device virtio-blk-pci,drive=d,iothread=io0 -serial stdio -kernel /lab/vmlinuz \
+		-device virtio-blk-pci,drive=d,iothread=io0 -netdev tap,id=n,ifname=kvm0,script=no,downscript=no,vhost=on \
+		-device virtio-net-pci,netdev=n,romfile= -serial stdio -kernel /lab/vmlinuz \
 		-initrd /scenario/bench/child.cpio -append "$guest_arguments bench.disk=virtio" </dev/null >>$out
 }
 

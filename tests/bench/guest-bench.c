@@ -172,6 +172,5 @@ int main(int argc, char **argv)
 		fail(argv[1], errno);
 	for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++)
 		bench_disk(fd, &patterns[i]);
-	printf("BENCH-DONE\n");
 	return 0;
 }

@@ -3,6 +3,7 @@
 # The part of the demo that runs in the root partition: from step 2 on.
 . /lab/functions.sh
 . /lab/partitions.sh
+. /lab/network.sh
 
 step 2 "check this machine, launch the hypervisor under the running kernel"
 run uname -rv
@@ -16,6 +17,9 @@ daemon_start
 run bhctl host
 
 step 3 "define partitions from XML, refuse a wrong one, start both"
+modprobe -a bridge tun
+bridge_add br0 10.99.0.1/24
+httpd -p 80 -h /lab
 run bhctl define one.xml
 run bhctl define two.xml
 bhctl list >/run/list-before
@@ -65,6 +69,15 @@ eventually 20 "its service answers" bhctl exec one -- true
 run bhctl exec one -- uname -a
 refuse 3 '^in the child$' bhctl exec one -- sh -c 'echo in the child; exit 3'
 expect "a file sent to a command arrives whole" [ "$(bhctl exec one -- sha256sum </lab/vmlinuz)" = "$(sha256sum </lab/vmlinuz)" ]
+
+step network "the child and the root fetch the kernel from each other over HTTP"
+run bhctl list-interfaces one
+run ping -q -c 3 -i 0.2 10.99.0.11
+hash=$(sha256sum /lab/vmlinuz | cut -d' ' -f1)
+run in_child 10.99.0.11 "wget -q -O /run/web/vmlinuz http://10.99.0.1/vmlinuz && sha256sum /run/web/vmlinuz"
+expect "the child has the root's file" grep -q "^$hash " /run/answer-10.99.0.11
+expect "the root has it back from the child" [ "$(fetched_hash http://10.99.0.11/vmlinuz)" = "$hash" ]
+run bhctl list-interfaces one
 
 step 6 "SIGKILL the daemon while a child runs"
 rounds=$(said_count two 'guest-io: round')
