@@ -58,7 +58,7 @@ struct config_interface {
 	bool     allow_spoofing;     /* the guest may send from other MAC addresses than its own */
 	uint16_t vlan;               /* 1 to 4094; 0: none */
 	uint32_t mtu;                /* 0: 1500 */
-	uint32_t queues;             /* 0: one for each VP, at most CONFIG_MAX_QUEUES */
+	uint32_t queues;             /* 0: 1; more than there are VPs are not made */
 	struct config_rate inbound, outbound;    /* as the guest sees them */
 };
 

@@ -31,9 +31,9 @@ static int fail(char *why, size_t size, int error, const char *format, ...)
 
 uint32_t tap_queues(const struct config_interface *interface, uint32_t vp_count)
 {
-	if (interface->queues)
-		return interface->queues;
-	return vp_count < CONFIG_MAX_QUEUES ? vp_count : CONFIG_MAX_QUEUES;
+	uint32_t queues = interface->queues ? interface->queues : 1;
+
+	return queues < vp_count ? queues : vp_count;
 }
 
 void tap_name_pattern(const char *partition, char pattern[IFNAMSIZ])

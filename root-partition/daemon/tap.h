@@ -22,7 +22,7 @@ struct tap {
 int tap_open(const char *partition, const struct config_interface *interface, uint32_t queue_count, struct tap *ret, char *why, size_t size);
 void tap_close(struct tap *tap);
 
-/** The queues that an interface gets: its own number, or one a VP. */
+/** The queues that an interface gets: its own number, but no more than there are VPs. */
 uint32_t tap_queues(const struct config_interface *interface, uint32_t vp_count);
 
 /** "bh-NAME-%d", NAME cut so that two digits fit: the kernel puts in the lowest free number. Exposed for the tests. */

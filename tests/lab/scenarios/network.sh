@@ -116,7 +116,7 @@ run modprobe bulkhead
 modprobe -a bridge tun
 daemon_start
 cat /lab/child.cpio /lab/network.cpio >/run/child.cpio
-definition one 11 2
+definition one 11 1
 definition two 12 1
 run bhctl define /run/one.xml
 run bhctl define /run/two.xml

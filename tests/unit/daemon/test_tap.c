@@ -23,15 +23,15 @@ START_TEST(names_fit_and_are_the_kernels_to_number)
 }
 END_TEST
 
-START_TEST(queues_follow_the_processors_unless_told)
+START_TEST(queues_are_one_unless_told)
 {
 	struct config_interface interface = { 0 };
 
 	ck_assert_uint_eq(tap_queues(&interface, 1), 1);
-	ck_assert_uint_eq(tap_queues(&interface, 4), 4);
-	ck_assert_uint_eq(tap_queues(&interface, 64), CONFIG_MAX_QUEUES);
-	interface.queues = 2;
-	ck_assert_uint_eq(tap_queues(&interface, 64), 2);
+	ck_assert_uint_eq(tap_queues(&interface, 64), 1);
+	interface.queues = 4;
+	ck_assert_uint_eq(tap_queues(&interface, 64), 4);
+	ck_assert_uint_eq(tap_queues(&interface, 2), 2);
 }
 END_TEST
 
@@ -80,7 +80,7 @@ int main(void)
 	int failed;
 
 	tcase_add_test(tc, names_fit_and_are_the_kernels_to_number);
-	tcase_add_test(tc, queues_follow_the_processors_unless_told);
+	tcase_add_test(tc, queues_are_one_unless_told);
 	tcase_add_test(tc, attributes_are_nested_and_padded);
 	tcase_add_test(tc, a_bridge_that_is_none_is_named_with_the_remedy);
 	suite_add_tcase(suite, tc);
