@@ -102,6 +102,7 @@ int netvsp_slots_create(struct netvsp *vsp)
 		vsp->free_slots[vsp->slot_count - 1 - i] = (uint16_t)i;
 	}
 	vsp->free_count = vsp->slot_count;
+	vsp->reserved_slots = vsp->slot_count >= 8 * NETVSP_CONTROL_SLOTS ? NETVSP_CONTROL_SLOTS : 0;
 	return 0;
 }
 
@@ -109,7 +110,7 @@ void netvsp_slots_free(struct netvsp *vsp)
 {
 	free(vsp->slots);
 	vsp->slots = NULL;
-	vsp->slot_count = vsp->free_count = 0;
+	vsp->slot_count = vsp->free_count = vsp->reserved_slots = 0;
 }
 
 void netvsp_slot_return(struct netvsp *vsp, uint64_t number)

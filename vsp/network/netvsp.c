@@ -60,7 +60,7 @@ static int on_open(void *device, struct vmbus_channel *vmbus, const uint8_t user
 	return 0;
 }
 
-/* The answer went into the ring before this; should it be full, the guest's own driver has filled it. */
+/* There is room: on_signal has seen to it. */
 static void answer(struct netvsp_channel *channel, const struct vmbus_packet *packet, uint32_t status)
 {
 	const struct { uint32_t type, status; } done = { NVSP_SEND_RNDIS_PACKET_COMPLETE, status };
@@ -130,7 +130,11 @@ static void on_signal(void *device, struct vmbus_channel *vmbus)
 	};
 	int rc;
 
-	while ((rc = vmbus_channel_next_packet(vmbus, &packet)) != -EAGAIN && rc != -EIO) {
+	/* A guest that does not take its answers gets no more work done: none of them may be lost. */
+	while (vmbus_channel_room(vmbus, NETVSP_ANSWER_ROOM)) {
+		rc = vmbus_channel_next_packet(vmbus, &packet);
+		if (rc == -EAGAIN || rc == -EIO)
+			break;
 		if (!rc) {
 			take_packet(channel, &packet);
 			continue;
@@ -146,7 +150,7 @@ static void on_signal(void *device, struct vmbus_channel *vmbus)
 static void forget_guest(struct netvsp *vsp)
 {
 	vsp->version = vsp->filter = 0;
-	vsp->may_coalesce = vsp->coalesces = false;
+	vsp->may_coalesce = vsp->coalesces = vsp->link_untold = false;
 	netvsp_slots_free(vsp);
 	netvsp_buffer_unmap(&vsp->receive);
 	netvsp_buffer_unmap(&vsp->send);
@@ -167,11 +171,12 @@ static void on_close(void *device, struct vmbus_channel *vmbus)
 	if (channel->index)
 		return;
 	for (uint32_t i = 1; i <= vsp->subchannels; i++) {
-		struct vmbus_channel *sub = vsp->channels[i].channel;
+		struct netvsp_channel *sub = &vsp->channels[i];
 
-		vsp->channels[i].channel = NULL;
-		if (sub)
-			vmbus_server_rescind(sub);
+		/* Its close, if it is open, still delivers what was gathered. */
+		if (sub->channel)
+			vmbus_server_rescind(sub->channel);
+		sub->channel = NULL;
 	}
 	vsp->subchannels = 0;
 	forget_guest(vsp);
@@ -191,9 +196,12 @@ int netvsp_offer(struct netvsp *vsp, uint32_t index)
 
 int netvsp_create(struct vmbus_server *server, const struct netvsp_config *config, struct netvsp **ret)
 {
-	struct netvsp *vsp = calloc(1, sizeof *vsp);
+	struct netvsp *vsp;
 	int rc;
 
+	if (!config->vp_count || !config->queue_count || config->queue_count > NETVSP_MAX_QUEUES)
+		return -EINVAL;
+	vsp = calloc(1, sizeof *vsp);
 	if (!vsp)
 		return -ENOMEM;
 	vsp->server = server;

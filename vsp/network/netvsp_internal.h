@@ -18,6 +18,8 @@
 #define NETVSP_HEADROOM      80u     /* RNDIS headers in a part, before its share of the frame */
 #define NETVSP_PART_FRAME    (NETVSP_PART_BYTES - NETVSP_HEADROOM)
 #define NETVSP_MAX_SLOTS     1024u
+#define NETVSP_CONTROL_SLOTS 2u      /* that frames leave alone: a driver waits for its answers without end */
+#define NETVSP_ANSWER_ROOM   256u    /* of the ring: what one packet of the guest can make the provider say */
 #define NETVSP_MAX_FRAME     65550u
 #define NETVSP_LSO_MAX       62780u  /* what Hyper-V says, too */
 _Static_assert(NETVSP_SLOT_PARTS * NETVSP_PART_FRAME >= NETVSP_MAX_FRAME, "a slot takes the largest frame");
@@ -56,7 +58,8 @@ struct netvsp {
 	uint32_t filter;                     /* RNDIS_FILTER_*; 0: the interface is down */
 	struct netvsp_buffer receive, send;
 	struct netvsp_slot *slots;
-	uint32_t slot_parts, slot_count, free_count;
+	uint32_t slot_parts, slot_count, free_count, reserved_slots;
+	bool     link_untold;                /* the guest does not know yet what became of the link */
 	uint16_t free_slots[NETVSP_MAX_SLOTS]; /* last in, first out: what was used last is warm */
 	bool     starved[NETVSP_MAX_QUEUES]; /* input waits for room */
 	struct netvsp_stats stats;

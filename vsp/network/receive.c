@@ -47,9 +47,10 @@ static int tell(struct netvsp_channel *channel, uint32_t slot, uint32_t kind, ui
 				   &extension, (uint32_t)(sizeof extension.pages + count * sizeof *extension.range), &payload, 1);
 }
 
-static bool take_slot(struct netvsp *vsp, uint32_t *ret)
+/* A slot, unless no more than `keep` are left. */
+static bool take_slot(struct netvsp *vsp, uint32_t keep, uint32_t *ret)
 {
-	if (!vsp->free_count)
+	if (vsp->free_count <= keep)
 		return false;
 	*ret = vsp->free_slots[--vsp->free_count];
 	vsp->slots[*ret].taken = true;
@@ -61,7 +62,7 @@ bool netvsp_send_control(struct netvsp_channel *channel, const void *message, ui
 	struct netvsp *vsp = channel->vsp;
 	uint32_t slot;
 
-	if (!take_slot(vsp, &slot)) {
+	if (!take_slot(vsp, 0, &slot)) {
 		netvsp_log(vsp, "no room for a control message");
 		return false;
 	}
@@ -128,8 +129,10 @@ static int receive_frame(struct netvsp_channel *channel, int fd, uint32_t slot)
 	iov[0] = (struct iovec){ &header, sizeof header };
 	memcpy(iov + 1, s->iov, s->iov_count * sizeof *iov);
 	n = readv(fd, iov, (int)s->iov_count + 1);
-	if (n < 0)
-		return errno == EINTR ? -EAGAIN : -errno;
+	if (n < 0) {
+		vsp->stats.rx_errors += errno != EAGAIN && errno != EINTR;
+		return -EAGAIN;              /* a device that has gone has nothing more either */
+	}
 	if ((size_t)n < sizeof header + 14)
 		return n == 0 ? -EAGAIN : -EBADMSG;
 	bytes = (uint32_t)n - (uint32_t)sizeof header;
@@ -152,7 +155,7 @@ static bool discard(int fd)
 	uint8_t byte[2048];
 
 	for (uint32_t i = 0; i < INPUT_BUDGET; i++)
-		if (read(fd, byte, sizeof byte) < 0 && errno == EAGAIN)
+		if (read(fd, byte, sizeof byte) < 0 && errno != EINTR)
 			return false;
 	return true;
 }
@@ -169,7 +172,7 @@ bool netvsp_input(struct netvsp *vsp, uint32_t queue)
 	vmbus_channel_batch_begin(channel->channel);
 	while (taken < INPUT_BUDGET && rc != -EAGAIN && rc != -ENOSPC) {
 		rc = -ENOSPC;
-		if (!take_slot(vsp, &slot))
+		if (!take_slot(vsp, vsp->reserved_slots, &slot))
 			break;
 		rc = receive_frame(channel, fd, slot);
 		if (rc)
@@ -186,8 +189,10 @@ bool netvsp_input(struct netvsp *vsp, uint32_t queue)
 
 void netvsp_feed(struct netvsp *vsp)
 {
+	if (vsp->link_untold && vsp->free_count && vmbus_channel_room(vsp->channels[0].channel, NETVSP_ANSWER_ROOM))
+		netvsp_indicate_link(vsp);
 	for (uint32_t i = 0; i < vsp->config.queue_count; i++) {
-		if (!vsp->starved[i] || !vsp->free_count)
+		if (!vsp->starved[i] || vsp->free_count <= vsp->reserved_slots)
 			continue;
 		vsp->starved[i] = false;
 		if (vsp->config.want_input)

@@ -267,6 +267,5 @@ void netvsp_indicate_link(struct netvsp *vsp)
 		      { .status = vsp->stats.link_up ? RNDIS_STATUS_MEDIA_CONNECT : RNDIS_STATUS_MEDIA_DISCONNECT } };
 
 	/* A driver that is not there yet asks for the state when it comes. */
-	if (vsp->channels[0].open && vsp->slots)
-		netvsp_send_control(&vsp->channels[0], &message, sizeof message);
+	vsp->link_untold = vsp->channels[0].open && vsp->slots && !netvsp_send_control(&vsp->channels[0], &message, sizeof message);
 }

@@ -31,8 +31,13 @@ static void want(void *context, uint32_t queue)
 
 void interface_init(struct interface *i, bool allow_spoofing)
 {
+	interface_init_queues(i, allow_spoofing, 1);
+}
+
+void interface_init_queues(struct interface *i, bool allow_spoofing, uint32_t queues)
+{
 	struct netvsp_config config = {
-		.instance = { { 9 } }, .mtu = 1500, .link_up = true, .allow_spoofing = allow_spoofing, .vp_count = GUEST_VPS, .queue_count = 1,
+		.instance = { { 9 } }, .mtu = 1500, .link_up = true, .allow_spoofing = allow_spoofing, .vp_count = GUEST_VPS, .queue_count = queues,
 		.defer = defer, .want_input = want, .context = i,
 	};
 	int pair[2], size = 1 << 20;
@@ -51,7 +56,9 @@ void interface_init(struct interface *i, bool allow_spoofing)
 	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 	setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 	i->tap = pair[0];
-	i->worker = config.fd[0] = pair[1];
+	i->worker = pair[1];
+	for (uint32_t n = 0; n < queues; n++)
+		config.fd[n] = pair[1];
 	memcpy(config.mac, guest_mac, 6);
 	i->next_id = 1000;
 	assert(netvsp_create(i->p.server, &config, &i->vsp) == 0);

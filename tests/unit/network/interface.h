@@ -33,6 +33,8 @@ struct frame {
 extern const uint8_t guest_mac[6];
 
 void interface_init(struct interface *i, bool allow_spoofing);
+/** The same with so many queues, all of them one descriptor. */
+void interface_init_queues(struct interface *i, bool allow_spoofing, uint32_t queues);
 void interface_done(struct interface *i);
 /** Open channel, version 6.1, both buffers. capabilities as in NDIS_CONFIG. */
 void interface_connect(struct interface *i, uint64_t capabilities);

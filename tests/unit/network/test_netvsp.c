@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "interface.h"
+#include "vmbus/protocol/message.h"
 
 static struct interface i;
 static struct frame out, in;
@@ -217,7 +218,7 @@ END_TEST
 START_TEST(flow_control)
 {
 	uint64_t ids[64];
-	uint32_t parts, taken = 0;
+	uint32_t parts, state, taken = 0;
 
 	interface_init(&i, false);
 	interface_up(&i);
@@ -232,7 +233,8 @@ START_TEST(flow_control)
 		for (unsigned more = 0; more < 2; more++)
 			tap_put(&i, &in, 60);
 	}
-	ck_assert_uint_eq(taken, 16);    /* 320 pages in slots of 20 */
+	ck_assert_uint_eq(taken, 14);    /* 320 pages in slots of 20, less two for control messages */
+	ck_assert_uint_eq(rndis_query(&i, OID_GEN_MEDIA_CONNECT_STATUS, 0, &state, 4), RNDIS_STATUS_SUCCESS);
 	ck_assert_uint_eq(i.wanted, 0);
 	receive_return(&i, 999);         /* none of them */
 	ck_assert_uint_eq(i.wanted, 0);
@@ -266,6 +268,90 @@ START_TEST(cable)
 	}
 	/* the answers that wait for company are told in the end */
 	ck_assert_uint_gt(i.deferred, 0);
+	interface_done(&i);
+}
+END_TEST
+
+/* A link that changes while the guest has every slot: it is told as soon as it gives one back. */
+START_TEST(cable_without_room)
+{
+	struct rndis_indicate indicate;
+	uint32_t parts, count = 0;
+
+	interface_init(&i, false);
+	interface_up(&i);
+	for (unsigned n = 0; n < 17; n++)
+		netvsp_set_link(i.vsp, n % 2);
+	while (receive_take(&i, &parts, message, sizeof message) > 0)
+		count++;
+	ck_assert_uint_eq(count, 16);
+	receive_return(&i, i.returned);
+	ck_assert_int_eq(receive_take(&i, &parts, message, sizeof message), 20);
+	memcpy(&indicate, message + 8, sizeof indicate);
+	ck_assert_uint_eq(indicate.status, RNDIS_STATUS_MEDIA_DISCONNECT);
+	receive_return(&i, i.returned);
+	ck_assert_int_eq(receive_take(&i, &parts, message, sizeof message), -1);
+	interface_done(&i);
+}
+END_TEST
+
+/* A guest that sends and sends without taking an answer: it waits, and in the end has each of them. */
+START_TEST(answers_are_not_lost)
+{
+	const struct nvsp_message m = { .type = NVSP_SEND_RNDIS_PACKET, .rndis = { NVSP_CHANNEL_DATA, 5, 8 } };
+	struct vmbus_ring_part part = { &m, sizeof m };
+	uint32_t sent = 0, answered = 0, done[2];
+	uint64_t id;
+	uint16_t type;
+
+	interface_init(&i, false);
+	interface_up(&i);
+	for (unsigned n = 0; n < 2000; n++) {
+		if (vmbus_ring_write(&i.g.out, VMBUS_PACKET_INBAND, 1, 5000 + sent, 0, &part, 1) == VMBUS_RING_OK)
+			sent++;
+		vmbus_ring_write_end(&i.g.out);
+		vmbus_server_signal(i.p.server, i.g.relid);
+	}
+	netvsp_flush(i.vsp);
+	ck_assert_uint_lt(sent, 2000);
+	while (guest_take(&i.g, &type, &id, done, sizeof done) == 8) {
+		ck_assert_uint_eq(id, 5000 + answered);
+		answered++;
+		vmbus_server_signal(i.p.server, i.g.relid);
+		netvsp_flush(i.vsp);
+	}
+	ck_assert_uint_eq(answered, sent);
+	interface_done(&i);
+}
+END_TEST
+
+/* The primary channel is closed while answers of a subchannel still wait for company. */
+START_TEST(subchannel_goes_with_its_primary)
+{
+	const struct nvsp_message ask = { .type = NVSP_SUBCHANNEL, .subchannel = { NVSP_SUBCHANNEL_ALLOCATE, 7 } };
+	const struct nvsp_message data = { .type = NVSP_SEND_RNDIS_PACKET, .rndis = { NVSP_CHANNEL_DATA, 0, 104 } };
+	static struct guest_channel sub;
+	struct nvsp_message answer;
+	struct netvsp_stats stats;
+	uint8_t frame[60];
+
+	interface_init_queues(&i, false, 2);
+	interface_up(&i);
+	answer = nvsp_ask(&i, &ask);
+	ck_assert_uint_eq(answer.subchannel_complete.status, NVSP_STATUS_SUCCESS);
+	ck_assert_uint_eq(answer.subchannel_complete.count, 1);
+	ck_assert_uint_eq(guest_open(&i.p, &sub, 2, 12, 1), 0);
+	make_frame(frame, other, guest_mac, 0x0800, sizeof frame);
+	ck_assert_uint_eq(wrap(i.p.low + RECEIVE_PAGES / 2 * 4096u, frame, sizeof frame, NULL, 0), 104);
+	guest_put(&sub, VMBUS_PACKET_INBAND, 9, NULL, 0, &data, sizeof data);
+	vmbus_server_signal(i.p.server, sub.relid);
+	ck_assert_int_eq(tap_take(&i, &out), 60);
+	netvsp_get_stats(i.vsp, &stats);
+	ck_assert_uint_eq(stats.queues, 2);
+	ck_assert_int_eq(guest_post_relid(&i.p, VMBUS_MSG_CLOSE, 1), 0);
+	netvsp_flush(i.vsp);
+	netvsp_get_stats(i.vsp, &stats);
+	ck_assert_uint_eq(stats.queues, 0);
 	interface_done(&i);
 }
 END_TEST
@@ -317,6 +403,9 @@ int main(void)
 	tcase_add_test(tc, frames_in);
 	tcase_add_test(tc, flow_control);
 	tcase_add_test(tc, cable);
+	tcase_add_test(tc, cable_without_room);
+	tcase_add_test(tc, answers_are_not_lost);
+	tcase_add_test(tc, subchannel_goes_with_its_primary);
 	tcase_add_test(tc, nonsense);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
