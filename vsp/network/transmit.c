@@ -157,9 +157,15 @@ static void insert_tag(struct frame *f, uint32_t *copied, uint32_t value)
 		f->header.hdr_len = (uint16_t)(f->header.hdr_len + TAG);
 }
 
-static bool may_send(struct netvsp *vsp, const struct frame *f)
+/* Neither a frame nor a segment that is cut from one leaves larger than the MTU: a device behind the bridge may not bear it. */
+static bool fits_mtu(const struct netvsp *vsp, const struct frame *f, uint32_t bytes)
 {
-	if (!vsp->stats.link_up || !vsp->filter) {
+	return (f->header.gso_type ? (uint32_t)f->header.hdr_len + f->header.gso_size : bytes) <= vsp->config.mtu + ETHERNET + TAG;
+}
+
+static bool may_send(struct netvsp *vsp, const struct frame *f, uint32_t bytes)
+{
+	if (!vsp->stats.link_up || !vsp->filter || !fits_mtu(vsp, f, bytes)) {
 		vsp->stats.tx_dropped++;
 		return false;
 	}
@@ -210,7 +216,7 @@ static bool transmit_packet(struct netvsp_channel *channel, const struct netvsp_
 	if (offload.has_large_send ? !prepare_large_send(&f, copied, p.data_bytes, &offload)
 				   : offload.has_checksum && !prepare_checksum(&f, copied, &offload))
 		return false;
-	if (!may_send(channel->vsp, &f))
+	if (!may_send(channel->vsp, &f, p.data_bytes))
 		return true;
 	if (copied < p.data_bytes &&
 	    !netvsp_view_slice(view, at + p.data_offset + copied, p.data_bytes - copied, iov, &count, NETVSP_MAX_PIECES + 8))

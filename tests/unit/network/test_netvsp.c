@@ -167,6 +167,32 @@ START_TEST(large_segment_out)
 }
 END_TEST
 
+/* Nothing leaves above the MTU of 1500, be it as a frame or as a segment of one; one byte less and it does. */
+START_TEST(mtu)
+{
+	uint32_t lso[] = { RNDIS_INFO_LARGE_SEND, (1500u + 18 - 54) | 34u << 20 | 1u << 30 };
+	uint8_t frame[4000];
+	struct netvsp_stats stats;
+
+	interface_init(&i, false);
+	interface_up(&i);
+	make_frame(frame, other, guest_mac, 0x0800, sizeof frame);
+	memset(frame + 14, 0, 40);
+	frame[14] = 0x45;
+	frame[46] = 0x50;
+	for (uint32_t over = 0; over < 2; over++) {
+		ck_assert_uint_eq(send_section(&i, 0, message, wrap(message, frame, 1518 + over, NULL, 0)), NVSP_STATUS_SUCCESS);
+		ck_assert_int_eq(tap_take(&i, &out), over ? -1 : 1518);
+		ck_assert_uint_eq(send_section(&i, 0, message, wrap(message, frame, sizeof frame, lso, 1)), NVSP_STATUS_SUCCESS);
+		ck_assert_int_eq(tap_take(&i, &out), over ? -1 : (int)sizeof frame);
+		lso[1]++;
+	}
+	netvsp_get_stats(i.vsp, &stats);
+	ck_assert_uint_eq(stats.tx_dropped, 2);
+	interface_done(&i);
+}
+END_TEST
+
 START_TEST(frames_in)
 {
 	struct netvsp_stats stats;
@@ -400,6 +426,7 @@ int main(void)
 	tcase_add_test(tc, questions);
 	tcase_add_test(tc, frames_out);
 	tcase_add_test(tc, large_segment_out);
+	tcase_add_test(tc, mtu);
 	tcase_add_test(tc, frames_in);
 	tcase_add_test(tc, flow_control);
 	tcase_add_test(tc, cable);
