@@ -249,7 +249,9 @@ static bool may_change(struct change *c, const struct partition *p)
 		finish(c, ENOENT, "is not defined any more; only the running instance can be changed, without --config");
 	} else if (c->kind != ATTACH && ((running && find(running, c->interface.mac) < 0) || (!running && find(p->config, c->interface.mac) < 0))) {
 		finish(c, ENOENT, "has no interface %s; 'bhctl list-interfaces %s' lists them", c->mac, p->name);
-	} else if (c->kind == ATTACH && (owner = interface_owner(p->manager, c->interface.mac, NULL))) {
+	} else if (c->kind == ATTACH && (find(running, c->interface.mac) >= 0 || (c->stored && find(p->config, c->interface.mac) >= 0))) {
+		finish(c, EEXIST, "has an interface %s already", c->mac);
+	} else if (c->kind == ATTACH && (owner = interface_owner(p->manager, c->interface.mac, p))) {
 		finish(c, EEXIST, "MAC address %s belongs to '%s'; use another, or leave <mac> out", c->mac, owner->name);
 	} else if (c->kind == ATTACH && ((running && running->interface_count == CONFIG_MAX_INTERFACES) ||
 					 (c->stored && p->config->interface_count == CONFIG_MAX_INTERFACES))) {
