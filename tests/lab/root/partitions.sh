@@ -54,6 +54,11 @@ partitions_are() {
 	[ "$(host_figure partitions)" = "$1" ]
 }
 
+# pinned_by NAME: bytes of the root's that it has touched so far.
+pinned_by() {
+	bhctl show "$1" --json | sed -n 's/.*"pinned_bytes": *\([0-9]*\).*/\1/p' | head -n 1
+}
+
 # memory_of_partitions: what the root has given away for them, in bytes.
 memory_of_partitions() {
 	echo $(($(host_figure pinned_bytes) + $(host_figure deposited_bytes)))

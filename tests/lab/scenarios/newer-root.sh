@@ -3,6 +3,7 @@
 # The root, and its child, on Debian's newer kernel: launch, a child that boots, keeps its data and is shut down, removal, and launch
 # again.
 . /lab/functions.sh
+. /lab/network.sh
 . /lab/partitions.sh
 
 step launch "the hypervisor slides under the newer kernel"
@@ -10,6 +11,7 @@ run uname -r
 run modprobe bulkhead
 expect "CPUID shows the hypervisor on every CPU" hypervisor_everywhere
 daemon_start
+bridge_add br0 10.99.0.1/24
 
 step child "a child writes and verifies"
 sed 's/lab.rounds=6/lab.mib=16 lab.rounds=2/' /lab/one.xml >/run/one.xml
