@@ -12,7 +12,7 @@ run bulkhead-check
 expect "no hypervisor of ours yet" hypervisor_nowhere
 free_before=$(free_kib)
 run modprobe bulkhead
-expect "CPUID shows the hypervisor on both processors" hypervisor_everywhere
+expect "CPUID shows the hypervisor on every processor" hypervisor_everywhere
 daemon_start
 run bhctl host
 
