@@ -3,6 +3,7 @@
 # The daemon is killed again and again, also in the middle of starting and shutting down another partition: the child that does
 # disk I/O keeps its worker and its data, each next daemon adopts it, and no worker is left that nobody knows.
 . /lab/functions.sh
+. /lab/network.sh
 . /lab/partitions.sh
 
 daemon_kill() {
@@ -22,6 +23,7 @@ workers() {
 
 step start "a child writes and verifies"
 run modprobe bulkhead
+bridge_add br0 10.99.0.1/24
 daemon_start
 sed 's/lab.rounds=6/lab.mib=8 lab.rounds=100000/' /lab/one.xml >/run/one.xml
 sed 's/lab.seed=2.*</lab.mode=idle</' /lab/two.xml >/run/two.xml

@@ -257,7 +257,7 @@ eventually 10 "it answers" pings 1 11
 for name in one two; do
 	run bhctl shutdown "$name"
 done
-expect "no TAP is left" sh -c '! ls /sys/class/net | grep ^bh-'
+eventually 5 "no TAP is left" sh -c '! ls /sys/class/net | grep ^bh-'
 daemon_stop
 run rmmod bulkhead
 expect "no complaint of the kernel" kernel_sound
