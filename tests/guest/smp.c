@@ -29,21 +29,26 @@ static void on_pong(struct interrupt_frame *frame)
 	__atomic_fetch_add(&pongs, 1, __ATOMIC_RELEASE);
 }
 
-/* Answers each ping; busy or halted in between. */
+/*
+ * Answers each ping; busy or halted in between. The ping that comes with stop is taken too: left over, it would be answered in the
+ * next run, and two pongs at once are one interrupt.
+ */
 static void answer(void *halted)
 {
 	uint64_t seen = 0;
 
-	while (!stop) {
+	for (;;) {
 		if (halted) {
-			while (pings == seen && !stop)
+			while (pings == seen)
 				halt_with_interrupts();
 		} else {
 			interrupts_on();
-			while (pings == seen && !stop)
+			while (pings == seen)
 				cpu_relax();
 			interrupts_off();
 		}
+		if (stop)
+			return;
 		for (; seen < pings; seen++)
 			lapic_send(0, ICR_FIXED | VECTOR_PONG);
 	}
