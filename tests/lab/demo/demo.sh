@@ -17,7 +17,6 @@ daemon_start
 run bhctl host
 
 step 3 "define partitions from XML, refuse a wrong one, start both"
-modprobe -a bridge tun
 bridge_add br0 10.99.0.1/24
 httpd -p 80 -h /lab
 run bhctl define one.xml

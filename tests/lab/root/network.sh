@@ -7,6 +7,7 @@ bridge_add() {
 	lab_bridge=$1
 	lab_address=$2
 	shift 2
+	modprobe -a bridge tun
 	run ip link add "$lab_bridge" type bridge forward_delay 0 "$@"
 	ip address add "$lab_address" dev "$lab_bridge"
 	ip link set "$lab_bridge" up

@@ -118,7 +118,6 @@ fragments() {
 
 step start "what a start needs; two children with two interfaces each"
 run modprobe bulkhead
-modprobe -a bridge tun
 daemon_start
 cat /lab/child.cpio /lab/network.cpio >/run/child.cpio
 definition one 11 1
