@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See log.h. */
+#include "wmi-like-api/gateway/log.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static int audit_fd = -1;
+
+static bool is_journal(void)
+{
+	return getenv("JOURNAL_STREAM") != NULL;
+}
+
+static void emit(int fd, const char *text, size_t size)
+{
+	(void)!write(fd, text, size);   /* one call a line: lines of several processes do not mix */
+}
+
+void gateway_log(int priority, const char *format, ...)
+{
+	char text[1200];
+	va_list args;
+	int n;
+
+	n = is_journal() ? snprintf(text, sizeof text, "<%d>", priority) : snprintf(text, sizeof text, "bulkhead-wsmand: ");
+	va_start(args, format);
+	vsnprintf(text + n, sizeof text - (size_t)n - 1, format, args);
+	va_end(args);
+	strcat(text, "\n");
+	emit(STDERR_FILENO, text, strlen(text));
+}
+
+void gateway_audit_open(int fd)
+{
+	audit_fd = fd;
+}
+
+static void put(char *line, size_t size, const char *name, const char *value)
+{
+	size_t used = strlen(line);
+	char *at = line + used, *end = line + size - 8;
+
+	at += snprintf(at, (size_t)(end - at), " %s=\"", name);
+	for (const unsigned char *c = (const unsigned char *)(value ? value : ""); *c && at + 4 < end; c++) {
+		if (*c == '"' || *c == '\\')
+			at += sprintf(at, "\\%c", *c);
+		else if (*c < ' ' || *c == 127)
+			at += sprintf(at, "\\x%02x", *c);
+		else
+			*at++ = (char)*c;
+	}
+	strcpy(at, "\"");
+}
+
+void gateway_audit(const char *result, const char *user, const char *address, const char *action, const char *target, const char *text)
+{
+	char line[2048], when[40];
+	time_t now = time(NULL);
+	struct tm utc;
+
+	gmtime_r(&now, &utc);
+	strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc);
+	snprintf(line, sizeof line, "%s%s audit %s", audit_fd < 0 && is_journal() ? "<5>" : "", when, result);
+	/* What a caller can make long comes last and is cut. */
+	put(line, 400, "user", user);
+	put(line, 500, "address", address);
+	put(line, 800, "action", action);
+	put(line, 1400, "target", target);
+	put(line, sizeof line, "text", text);
+	strcat(line, "\n");
+	emit(audit_fd < 0 ? STDERR_FILENO : audit_fd, line, strlen(line));
+}
