@@ -3,8 +3,6 @@
 #include <strings.h>
 #include "wmi-like-api/cim/cim.h"
 
-const struct cim_class *const cim_classes[] = { NULL };
-
 const struct cim_class *cim_class_find(const char *space, const char *name)
 {
 	for (const struct cim_class *const *at = cim_classes; *at; at++)
