@@ -145,6 +145,9 @@ uint64_t hvcall_dispatch_vp(struct hypercall *call)
 		out->dispatch_state = run(call->cpu, vp, out);
 		vp_vendor_unload(call->cpu, vp);
 	}
+	/* The timer that ended the run, told as the next deadline, would end the next run as well. */
+	if (out->dispatch_state == HV_VP_DISPATCH_STATE_READY)
+		child_expire_timers(vp, rdtsc());
 	/* The root arms its timer for this before it dispatches again. */
 	out->deadline_tsc = vp->armed_deadline = child_next_deadline(vp);
 	vp->stats.signals += out->signal_count;
