@@ -191,6 +191,8 @@ static _Noreturn void leave(struct bh_leave_frame *frame)
 	__builtin_unreachable();
 }
 
+#define HOST_CR4 (CR4_PSE | CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP)
+
 /** Called on the CPU's own stack by hypervisor_entry. Never returns: goes on as the root's host, or leaves with an error. */
 _Noreturn void launch_cpu(struct cpu *cpu, uint64_t index, uint64_t root_cr3, uint64_t rip, uint64_t rsp)
 {
@@ -199,7 +201,9 @@ _Noreturn void launch_cpu(struct cpu *cpu, uint64_t index, uint64_t root_cr3, ui
 
 	capture(&frame);
 	/* The root's translations, global ones too, must not outlive its page table: clearing PGE drops them all. */
-	write_cr4(frame.cr4 & (CR4_PSE | CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE | CR4_OSXSAVE | CR4_SMEP));
+	write_cr4(frame.cr4 & HOST_CR4);
+	/* In all that concerns translations as the root is: an emulator drops what it knows with each difference. */
+	write_cr4(frame.cr4 & (HOST_CR4 | CR4_PGE));
 	write_cr0((frame.cr0 | CR0_WP) & ~CR0_TS);
 
 	error = processor_check();
