@@ -13,6 +13,8 @@
 #define TAG_OURS    1ull
 #define UV_POLL     (2ull | TAG_OURS)
 #define UV_TIMEOUT  (4ull | TAG_OURS)
+/* More than the kernel's IO_PLUG_THRESHOLD. */
+#define BATCH 3u
 #define INDEX_SHIFT 56
 #define ADDRESS_MASK ((1ull << INDEX_SHIFT) - 2)
 
@@ -51,6 +53,22 @@ struct io_uring_sqe *host_loop_get_sqe(struct host_loop *l)
 		sqe = io_uring_get_sqe(&l->ring);
 	}
 	return sqe;
+}
+
+void host_loop_fill_batch(struct host_loop *l)
+{
+	struct io_uring_sqe *sqe;
+
+	if (io_uring_sq_ready(&l->ring) == 0)
+		return;
+	while (io_uring_sq_ready(&l->ring) < BATCH) {
+		sqe = io_uring_get_sqe(&l->ring);
+		if (sqe == NULL)
+			break;
+		io_uring_prep_nop(sqe);
+		io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
+		io_uring_sqe_set_data64(sqe, 0);
+	}
 }
 
 void host_loop_set_owner(struct io_uring_sqe *sqe, const struct host_client *client, void *user_data)

@@ -78,6 +78,11 @@ void host_loop_remove_client(struct host_client *client);
  * host_loop_set_owner. user_data: any pointer to at least 2-aligned memory.
  */
 struct io_uring_sqe *host_loop_get_sqe(struct host_loop *loop);
+/**
+ * For requests to disks that were just prepared: the kernel starts three and more of one system call as a batch, in that call. Fewer
+ * it leaves to a thread of its own when the disk has a scheduler, so they are joined by requests that do nothing.
+ */
+void host_loop_fill_batch(struct host_loop *loop);
 void host_loop_set_owner(struct io_uring_sqe *sqe, const struct host_client *client, void *user_data);
 /** The file's number for IOSQE_FIXED_FILE, or -1: use the descriptor itself. */
 int host_loop_register_file(struct host_loop *loop, int fd);

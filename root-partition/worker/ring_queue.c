@@ -94,7 +94,7 @@ static bool start(struct disk_queue *queue, struct disk_op *op)
 /** The loop submits with its next wait, which comes right after whatever started the operations. */
 static void submit(struct disk_queue *queue)
 {
-	(void)queue;
+	host_loop_fill_batch(of_queue(queue)->client.loop);
 }
 
 static void completed(struct host_client *client, void *user_data, int32_t result)
