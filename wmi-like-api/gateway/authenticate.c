@@ -38,6 +38,7 @@ struct auth_check {
 	struct auth_check *next;
 	struct authenticator *owner;
 	uint32_t id;
+	bool shares;   /* another check has asked about the same credentials */
 	uint8_t digest[32];
 	char address[64];
 	auth_fn fn;
@@ -117,24 +118,31 @@ static void answer(struct auth_check *check, const struct auth_result *result)
 	free(check);
 }
 
+static struct auth_check *check_of(struct authenticator *a, uint32_t id)
+{
+	struct auth_check *check = a->checks;
+
+	while (check && check->id != id)
+		check = check->next;
+	return check;
+}
+
 static void on_reply(struct authenticator *a, struct helper_reply *reply)
 {
 	struct auth_result result = { .accepted = reply->accepted, .role = reply->role, .why = reply->why };
-	struct auth_check *check = a->checks;
+	struct auth_check *check;
 	struct failures *failures;
 
 	reply->why[sizeof reply->why - 1] = 0;
-	while (check && check->id != reply->id)
-		check = check->next;
-	if (!check)
-		return;
-	if (reply->accepted) {
-		remember(a, check, reply->role);
-	} else {
-		failures = failures_of(a, check->address, true);
-		failures->count += failures->count < 2 * FAILURES_MAX;
+	while ((check = check_of(a, reply->id))) {
+		if (reply->accepted && !check->shares) {
+			remember(a, check, reply->role);
+		} else if (!reply->accepted && !check->shares) {
+			failures = failures_of(a, check->address, true);
+			failures->count += failures->count < 2 * FAILURES_MAX;
+		}
+		answer(check, &result);
 	}
-	answer(check, &result);
 }
 
 static void on_helper(uv_poll_t *poll, int status, int events)
@@ -204,8 +212,8 @@ static bool is_busy(const struct authenticator *a, const char *address)
 	unsigned all = 0, same = 0;
 
 	for (const struct auth_check *check = a->checks; check; check = check->next) {
-		all++;
-		same += !strcmp(check->address, address);
+		all += !check->shares;
+		same += !check->shares && !strcmp(check->address, address);
 	}
 	return all >= PENDING_MAX || same >= ADDRESS_PENDING;
 }
@@ -230,8 +238,8 @@ struct auth_check *authenticate(struct authenticator *a, const char *user, const
 {
 	const struct helper_request *limits = NULL;
 	uint64_t now = uv_now(a->poll.loop);
+	struct auth_check *check, *asked;
 	struct failures *failures;
-	struct auth_check *check;
 	uint8_t key[32];
 
 	if (strlen(user) >= sizeof limits->user || (password && strlen(password) >= sizeof limits->password) || !*user)
@@ -243,14 +251,19 @@ struct auth_check *authenticate(struct authenticator *a, const char *user, const
 	failures = failures_of(a, address, false);
 	if (failures && failures->count >= FAILURES_MAX)
 		return say(fn, arg, (struct auth_result){ .why = "too many wrong passwords from this address" });
-	check = is_busy(a, address) ? NULL : calloc(1, sizeof *check);
+	for (asked = a->checks; asked && CRYPTO_memcmp(asked->digest, key, 32); asked = asked->next)
+		;
+	check = !asked && is_busy(a, address) ? NULL : calloc(1, sizeof *check);
 	if (!check)
 		return say(fn, arg, (struct auth_result){ .busy = true, .why = "too many passwords wait to be checked" });
-	*check = (struct auth_check){ .next = a->checks, .owner = a, .fn = fn, .arg = arg };
+	*check = (struct auth_check){ .next = a->checks, .owner = a, .shares = asked != NULL, .fn = fn, .arg = arg };
 	memcpy(check->digest, key, 32);
 	strncpy(check->address, address, sizeof check->address - 1);
 	a->checks = check;
-	return ask(a, user, password, check);
+	if (!asked)
+		return ask(a, user, password, check);
+	check->id = asked->id;
+	return check;
 }
 
 void authenticate_cancel(struct auth_check *check)

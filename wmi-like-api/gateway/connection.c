@@ -324,17 +324,26 @@ static void name_peer(struct connection *c)
 	snprintf(c->peer, sizeof c->peer, strchr(c->address, ':') ? "[%s]:%d" : "%s:%d", c->address, port);
 }
 
-/* Makes room for one that has just come: the oldest that has shown no credentials goes, else the longest idle one. False: all are at work. */
+/* How dear a connection is when there is no room; -1: it is at work. */
+static int worth(const struct connection *c)
+{
+	if (!c->known)
+		return c->phase == PHASE_CHECKING || c->phase == PHASE_WRITING ? -1 : 0;
+	return c->phase == PHASE_IDLE ? 1 : c->phase == PHASE_READING ? 2 : -1;
+}
+
+/*
+ * Makes room for one that has just come: one that has shown no credentials goes, else an idle one, else one whose request comes slowly; of
+ * several the oldest. False: all are at work.
+ */
 static bool evict(struct server *server, const struct connection *newest)
 {
 	struct connection *victim = NULL;
 
 	for (struct connection *c = server->connections; c; c = c->next) {
-		if (c == newest)
+		if (c == newest || worth(c) < 0)
 			continue;
-		if (c->known ? c->phase > PHASE_IDLE : c->phase == PHASE_CHECKING || c->phase == PHASE_WRITING)
-			continue;
-		if (!victim || c->known < victim->known || (c->known == victim->known && c->phase_since <= victim->phase_since))
+		if (!victim || worth(c) < worth(victim) || (worth(c) == worth(victim) && c->phase_since <= victim->phase_since))
 			victim = c;
 	}
 	if (!victim)
