@@ -40,7 +40,7 @@ install: build
 	@cmake --install $(BUILD)
 	@[ -n "$(DESTDIR)" ] || for module in /lib/modules/*/extra/bulkhead.ko; do \
 		version=$${module#/lib/modules/}; depmod "$${version%%/*}"; done
-	@[ -n "$(DESTDIR)" ] || ! command -v systemd-sysusers >/dev/null || systemd-sysusers bulkhead.conf
+	@[ -n "$(DESTDIR)" ] || ! command -v systemd-sysusers >/dev/null || systemd-sysusers bulkhead.conf bulkhead-wsmand.conf
 
 clean:
 	rm -rf $(BUILD)

@@ -66,9 +66,13 @@ static void on_timeout(uv_timer_t *timer)
 
 	c->server->counters.timed_out++;
 	if (c->phase == PHASE_READING || c->phase == PHASE_HANDSHAKE)
-		gateway_log(LOG_NOTICE, "%s: a %s took longer than %llu s; closed", c->peer, c->phase == PHASE_READING ? "request" : "handshake",
-			    (unsigned long long)phase_limit_s(c));
+		gateway_audit("refused", c->user, c->peer, c->phase == PHASE_READING ? "HTTP" : "handshake", c->http.target, "took too long");
 	connection_close(c);
+}
+
+static void on_alerted(uv_timer_t *timer)
+{
+	connection_close(timer->data);
 }
 
 void connection_phase(struct connection *c, enum connection_phase phase)
@@ -140,7 +144,7 @@ static void on_written(uv_write_t *request, int status)
 	free(out);
 	if (c->phase == PHASE_CLOSED)
 		return;
-	if (status < 0 || (answer && c->close_after)) {
+	if (status < 0 || c->ended || (answer && c->close_after)) {
 		connection_close(c);
 		return;
 	}
@@ -255,11 +259,12 @@ static bool refill(struct connection *c)
 			c->server->counters.bad_handshakes++;
 			gateway_audit("refused", "", c->peer, "handshake", "", why);
 		}
+		c->ended = true;
+		uv_read_stop((uv_stream_t *)&c->tcp);
 		if (!uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp))
 			connection_close(c);
 		else   /* the alert first */
-			uv_timer_start(&c->timer, on_timeout, 1000, 0);
-		c->ended = true;
+			uv_timer_start(&c->timer, on_alerted, 1000, 0);
 		return false;
 	}
 	c->rest_size = (size_t)n;
@@ -298,7 +303,7 @@ void connection_go_on(struct connection *c)
 {
 	while (!is_busy(c) && !c->ended && (c->rest_at < c->rest_size || refill(c)))
 		step(c);
-	if (!is_busy(c))
+	if (!is_busy(c) && !c->ended)
 		read_on(c);
 }
 
@@ -382,7 +387,7 @@ void connection_accept(struct server *server, uv_stream_t *listener, bool plain)
 	connection_phase(c, plain ? PHASE_IDLE : PHASE_HANDSHAKE);
 	if ((!plain && !c->tls) || (server->connection_count > server->config->max_connections && !evict(server, c))) {
 		server->counters.refused++;
-		gateway_log(LOG_NOTICE, "%s: refused: %u connections are at work already", c->peer, server->connection_count - 1);
+		gateway_audit("refused", "", c->peer, "connection", "", "all others are at work");
 		connection_close(c);
 		return;
 	}

@@ -10,6 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#define BURST      200
+#define PER_SECOND 20
+
 static int audit_fd = -1;
 
 static bool is_journal(void)
@@ -58,12 +61,42 @@ static void put(char *line, size_t size, const char *name, const char *value)
 	strcpy(at, "\"");
 }
 
+/*
+ * What anybody can cause without credentials must not fill the disk: a burst of 200 lines, then 20 a second, then the number of those that were
+ * left out. Lines with a user are never left out.
+ */
+static bool may_log(const char *user)
+{
+	static double room = BURST;
+	static time_t last;
+	static unsigned dropped;
+	time_t now = time(NULL);
+
+	if (user && *user)
+		return true;
+	room += (double)(now - last) * PER_SECOND;
+	last = now;
+	if (room > BURST)
+		room = BURST;
+	if (room < 1) {
+		dropped++;
+		return false;
+	}
+	room--;
+	if (dropped)
+		gateway_log(LOG_WARNING, "%u refusals of clients without credentials were not logged", dropped);
+	dropped = 0;
+	return true;
+}
+
 void gateway_audit(const char *result, const char *user, const char *address, const char *action, const char *target, const char *text)
 {
 	char line[2048], when[40];
 	time_t now = time(NULL);
 	struct tm utc;
 
+	if (!may_log(user))
+		return;
 	gmtime_r(&now, &utc);
 	strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc);
 	snprintf(line, sizeof line, "%s%s audit %s", audit_fd < 0 && is_journal() ? "<5>" : "", when, result);

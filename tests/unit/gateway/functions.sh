@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 # For tests of the running gateway: a real daemon as in tests/unit/daemon, bulkhead-wsmand beside it, with users that every system has (their
 # password is "secret-" and their name) and ports of its own. WSMAND, WSMAND_OPTIONS and WSMAN_LOAD name the programs.
-. "${0%/*}/../daemon/functions.sh"
+. "${gateway_tests:-${0%/*}}/../daemon/functions.sh"
 
 port=$((20000 + $$ % 20000 * 2))
 wsmand_pid=
