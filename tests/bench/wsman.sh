@@ -9,6 +9,7 @@ BHCTL=$build/root-partition/cli/bhctl WORKER=$build/tests/unit/daemon/fake-worke
 # shellcheck source=tests/unit/gateway/functions.sh
 . "$gateway_tests/functions.sh"
 bad=0
+echo "The management service, 1,000 partitions defined (required: enumerated in less than 1 s; flat memory):"
 
 configure "max-contexts = 1000"
 "$WSMAND" --config "$dir/wsmand.conf" make-certificate >/dev/null || exit 1
