@@ -7,7 +7,8 @@
 #include <stddef.h>
 
 /**
- * As root: the folder becomes the root, the user (with the system's groups of it) the process's. In any case: no new privileges, no core dump, no ptrace.
+ * As root: the folder becomes the root, the user (with the groups that the system gives it) the process's. In any case: no new privileges,
+ * no core dump, no ptrace.
  * *inside: whether the root has changed. Returns 0, or -1 with why.
  */
 int gateway_sandbox_drop(const char *user, const char *folder, bool *inside, char *why, size_t why_size);

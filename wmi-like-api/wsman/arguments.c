@@ -12,10 +12,10 @@ static int out_of_memory(struct fault *fault)
 	return fault_set(fault, FAULT_INTERNAL_ERROR, NULL, "out of memory");
 }
 
-static int path_at_depth(struct arena *arena, const struct reference *reference, struct cim_path *ret, unsigned depth, struct fault *fault)
+static int path_at_depth(struct pool *pool, const struct reference *reference, struct cim_path *ret, unsigned depth, struct fault *fault)
 {
-	struct cim_named_value *keys = arena_alloc(arena, sizeof *keys * (reference->count + 1));
-	struct cim_item *items = arena_alloc(arena, sizeof *items * (reference->count + 1));
+	struct cim_named_value *keys = pool_alloc(pool, sizeof *keys * (reference->count + 1));
+	struct cim_item *items = pool_alloc(pool, sizeof *items * (reference->count + 1));
 
 	if (!keys || !items)
 		return out_of_memory(fault);
@@ -26,11 +26,11 @@ static int path_at_depth(struct arena *arena, const struct reference *reference,
 		keys[i].value = (struct cim_value){ .count = 1, .items = &items[i] };
 		items[i].text = selector->value;
 		if (selector->reference) {
-			struct cim_path *inner = arena_alloc(arena, sizeof *inner);
+			struct cim_path *inner = pool_alloc(pool, sizeof *inner);
 
 			if (!inner)
 				return out_of_memory(fault);
-			if (depth >= EPR_DEPTH_MAX || path_at_depth(arena, selector->reference, inner, depth + 1, fault))
+			if (depth >= EPR_DEPTH_MAX || path_at_depth(pool, selector->reference, inner, depth + 1, fault))
 				return -1;
 			items[i].path = inner;
 		}
@@ -39,29 +39,29 @@ static int path_at_depth(struct arena *arena, const struct reference *reference,
 	return 0;
 }
 
-int arguments_path(struct arena *arena, const struct reference *reference, struct cim_path *ret, struct fault *fault)
+int arguments_path(struct pool *pool, const struct reference *reference, struct cim_path *ret, struct fault *fault)
 {
-	return path_at_depth(arena, reference, ret, 0, fault);
+	return path_at_depth(pool, reference, ret, 0, fault);
 }
 
-static int parse_reference(struct arena *arena, const xmlNode *element, struct cim_item *item, struct fault *fault)
+static int parse_reference(struct pool *pool, const xmlNode *element, struct cim_item *item, struct fault *fault)
 {
-	struct reference *reference = arena_alloc(arena, sizeof *reference);
-	struct cim_path *path = arena_alloc(arena, sizeof *path);
+	struct reference *reference = pool_alloc(pool, sizeof *reference);
+	struct cim_path *path = pool_alloc(pool, sizeof *path);
 
 	if (!reference || !path)
 		return out_of_memory(fault);
-	if (reference_parse(arena, element, reference, 0, fault) || arguments_path(arena, reference, path, fault))
+	if (reference_parse(pool, element, reference, 0, fault) || arguments_path(pool, reference, path, fault))
 		return -1;
 	item->path = path;
 	return 0;
 }
 
 /* "p:Msvm_X_Type" of xsi:type, else the last word of the namespace of what is inside. */
-static const char *class_of(struct arena *arena, const xmlNode *element)
+static const char *class_of(struct pool *pool, const xmlNode *element)
 {
-	const char *type = xml_attribute(arena, element, "type"), *name;
-	const xmlNode *inside = xml_first(element);
+	const char *type = node_attribute(pool, element, "type"), *name;
+	const xmlNode *inside = node_first(element);
 	size_t size;
 
 	if (type) {
@@ -69,42 +69,42 @@ static const char *class_of(struct arena *arena, const xmlNode *element)
 		size = strlen(name);
 		if (size > 5 && !strcmp(name + size - 5, "_Type"))
 			size -= 5;
-		return arena_copy(arena, name, size);
+		return pool_copy(pool, name, size);
 	}
 	if (!inside || !inside->ns || !strrchr((const char *)inside->ns->href, '/'))
 		return "";
 	name = strrchr((const char *)inside->ns->href, '/') + 1;
-	return arena_copy(arena, name, strlen(name));
+	return pool_copy(pool, name, strlen(name));
 }
 
-static int parse_instance(struct arena *arena, const xmlNode *element, struct cim_item *item, struct fault *fault)
+static int parse_instance(struct pool *pool, const xmlNode *element, struct cim_item *item, struct fault *fault)
 {
-	struct cim_instance *instance = arena_alloc(arena, sizeof *instance);
+	struct cim_instance *instance = pool_alloc(pool, sizeof *instance);
 	struct argument_list list;
 	const char *text;
 
 	if (!instance)
 		return out_of_memory(fault);
 	item->instance = instance;
-	if (!xml_first(element)) {
-		text = xml_text(arena, element);
-		return text ? embedded_parse(arena, text, strlen(text), instance, fault) : out_of_memory(fault);
+	if (!node_first(element)) {
+		text = node_text(pool, element);
+		return text ? embedded_parse(pool, text, strlen(text), instance, fault) : out_of_memory(fault);
 	}
-	if (arguments_parse_properties(arena, element, &list, fault))
+	if (arguments_parse_properties(pool, element, &list, fault))
 		return -1;
-	instance->class_name = class_of(arena, element);
+	instance->class_name = class_of(pool, element);
 	instance->properties = list.values;
 	instance->property_count = list.count;
 	return instance->class_name ? 0 : out_of_memory(fault);
 }
 
-static int parse_item(struct arena *arena, const xmlNode *element, enum cim_type type, struct cim_item *item, struct fault *fault)
+static int parse_item(struct pool *pool, const xmlNode *element, enum cim_type type, struct cim_item *item, struct fault *fault)
 {
 	if (type == CIM_REFERENCE)
-		return parse_reference(arena, element, item, fault);
+		return parse_reference(pool, element, item, fault);
 	if (type == CIM_INSTANCE)
-		return parse_instance(arena, element, item, fault);
-	item->text = type == CIM_STRING ? xml_text_exact(arena, element) : xml_text(arena, element);
+		return parse_instance(pool, element, item, fault);
+	item->text = type == CIM_STRING ? node_text_exact(pool, element) : node_text(pool, element);
 	return item->text ? 0 : out_of_memory(fault);
 }
 
@@ -125,50 +125,50 @@ static bool came_before(const xmlNode *element)
 }
 
 /* All values of one name, of which element is the first. */
-static int parse_named(struct arena *arena, const xmlNode *element, enum cim_type type, bool array, struct cim_named_value *named, struct fault *fault)
+static int parse_named(struct pool *pool, const xmlNode *element, enum cim_type type, bool array, struct cim_named_value *named, struct fault *fault)
 {
 	struct cim_item *items;
 	unsigned count = 0, i = 0;
 
-	for (const xmlNode *node = element; node; node = xml_next(node))
+	for (const xmlNode *node = element; node; node = node_next(node))
 		count += !strcmp((const char *)node->name, (const char *)element->name);
 	if (count > ITEMS_MAX || (count > 1 && !array))
 		return fault_set(fault, FAULT_INVALID_PARAMETER, "InvalidValue", "<%.100s>: %s", (const char *)element->name,
 				 array ? "too many values" : "is there twice");
-	items = arena_alloc(arena, count * sizeof *items);
-	named->name = arena_copy(arena, (const char *)element->name, strlen((const char *)element->name));
+	items = pool_alloc(pool, count * sizeof *items);
+	named->name = pool_copy(pool, (const char *)element->name, strlen((const char *)element->name));
 	if (!items || !named->name)
 		return out_of_memory(fault);
 	named->value = (struct cim_value){ .array = array, .count = count, .items = items };
-	if (count == 1 && xml_is_nil(element)) {
+	if (count == 1 && node_is_nil(element)) {
 		named->value.null = true;
 		named->value.count = 0;
 		return 0;
 	}
-	for (const xmlNode *node = element; node; node = xml_next(node))
-		if (!strcmp((const char *)node->name, (const char *)element->name) && parse_item(arena, node, type, &items[i++], fault))
+	for (const xmlNode *node = element; node; node = node_next(node))
+		if (!strcmp((const char *)node->name, (const char *)element->name) && parse_item(pool, node, type, &items[i++], fault))
 			return -1;
 	return 0;
 }
 
-static int make_room(struct arena *arena, const xmlNode *parent, struct argument_list *ret, struct fault *fault)
+static int make_room(struct pool *pool, const xmlNode *parent, struct argument_list *ret, struct fault *fault)
 {
 	unsigned count = 0;
 
-	for (const xmlNode *child = xml_first(parent); child; child = xml_next(child))
+	for (const xmlNode *child = node_first(parent); child; child = node_next(child))
 		count++;
 	*ret = (struct argument_list){ 0 };
 	if (count > ITEMS_MAX)
 		return fault_set(fault, FAULT_INVALID_PARAMETER, NULL, "<%.100s> has more than %u values", (const char *)parent->name, ITEMS_MAX);
-	ret->values = arena_alloc(arena, (count < ARGUMENTS_MAX ? count + 1 : ARGUMENTS_MAX) * sizeof *ret->values);
+	ret->values = pool_alloc(pool, (count < ARGUMENTS_MAX ? count + 1 : ARGUMENTS_MAX) * sizeof *ret->values);
 	return ret->values ? 0 : out_of_memory(fault);
 }
 
-int arguments_parse(struct arena *arena, const xmlNode *input, const struct cim_method *method, struct argument_list *ret, struct fault *fault)
+int arguments_parse(struct pool *pool, const xmlNode *input, const struct cim_method *method, struct argument_list *ret, struct fault *fault)
 {
-	if (make_room(arena, input, ret, fault))
+	if (make_room(pool, input, ret, fault))
 		return -1;
-	for (const xmlNode *child = xml_first(input); child; child = xml_next(child)) {
+	for (const xmlNode *child = node_first(input); child; child = node_next(child)) {
 		const struct cim_parameter *parameter = parameter_of(method, (const char *)child->name);
 
 		if (!parameter)
@@ -178,23 +178,23 @@ int arguments_parse(struct arena *arena, const xmlNode *input, const struct cim_
 			continue;
 		if (ret->count == ARGUMENTS_MAX)
 			return fault_set(fault, FAULT_INVALID_PARAMETER, NULL, "more than %u arguments", ARGUMENTS_MAX);
-		if (parse_named(arena, child, parameter->type, parameter->array, &ret->values[ret->count], fault))
+		if (parse_named(pool, child, parameter->type, parameter->array, &ret->values[ret->count], fault))
 			return -1;
 		ret->values[ret->count++].name = parameter->name;
 	}
 	return 0;
 }
 
-int arguments_parse_properties(struct arena *arena, const xmlNode *instance, struct argument_list *ret, struct fault *fault)
+int arguments_parse_properties(struct pool *pool, const xmlNode *instance, struct argument_list *ret, struct fault *fault)
 {
-	if (make_room(arena, instance, ret, fault))
+	if (make_room(pool, instance, ret, fault))
 		return -1;
-	for (const xmlNode *child = xml_first(instance); child; child = xml_next(child)) {
+	for (const xmlNode *child = node_first(instance); child; child = node_next(child)) {
 		if (came_before(child))
 			continue;
 		if (ret->count == ARGUMENTS_MAX)
 			return fault_set(fault, FAULT_INVALID_PARAMETER, NULL, "more than %u properties", ARGUMENTS_MAX);
-		if (parse_named(arena, child, xml_child(child, NULL, "ReferenceParameters") ? CIM_REFERENCE : CIM_STRING, true,
+		if (parse_named(pool, child, node_child(child, NULL, "ReferenceParameters") ? CIM_REFERENCE : CIM_STRING, true,
 				&ret->values[ret->count++], fault))
 			return -1;
 	}

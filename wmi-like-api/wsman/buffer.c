@@ -142,15 +142,15 @@ void buffer_free(struct buffer *b)
 	*b = (struct buffer){ 0 };
 }
 
-struct arena_chunk {
-	struct arena_chunk *next;
+struct pool_chunk {
+	struct pool_chunk *next;
 	size_t used, size;
 	alignas(max_align_t) char bytes[];
 };
 
-void *arena_alloc(struct arena *a, size_t size)
+void *pool_alloc(struct pool *a, size_t size)
 {
-	struct arena_chunk *chunk = a->chunks;
+	struct pool_chunk *chunk = a->chunks;
 	size_t room;
 	void *at;
 
@@ -171,16 +171,16 @@ void *arena_alloc(struct arena *a, size_t size)
 	return at;
 }
 
-char *arena_copy(struct arena *a, const char *text, size_t size)
+char *pool_copy(struct pool *a, const char *text, size_t size)
 {
-	char *copy = arena_alloc(a, size + 1);
+	char *copy = pool_alloc(a, size + 1);
 
 	if (copy)
 		memcpy(copy, text, size);
 	return copy;
 }
 
-char *arena_format(struct arena *a, const char *format, ...)
+char *pool_format(struct pool *a, const char *format, ...)
 {
 	char *text, *copy = NULL;
 	va_list args;
@@ -190,17 +190,17 @@ char *arena_format(struct arena *a, const char *format, ...)
 	size = vasprintf(&text, format, args);
 	va_end(args);
 	if (size >= 0) {
-		copy = arena_copy(a, text, (size_t)size);
+		copy = pool_copy(a, text, (size_t)size);
 		free(text);
 	}
 	return copy;
 }
 
-void arena_free(struct arena *a)
+void pool_free(struct pool *a)
 {
-	struct arena_chunk *next;
+	struct pool_chunk *next;
 
-	for (struct arena_chunk *chunk = a->chunks; chunk; chunk = next) {
+	for (struct pool_chunk *chunk = a->chunks; chunk; chunk = next) {
 		next = chunk->next;
 		free(chunk);
 	}

@@ -25,15 +25,15 @@ void buffer_truncate(struct buffer *b, size_t size);
 char *buffer_steal(struct buffer *b, size_t *ret_size);
 void buffer_free(struct buffer *b);
 
-struct arena_chunk;
-struct arena {
-	struct arena_chunk *chunks;
+struct pool_chunk;
+struct pool {
+	struct pool_chunk *chunks;
 };
 
 /** Zeroed, aligned for anything; NULL: out of memory. */
-void *arena_alloc(struct arena *a, size_t size);
-char *arena_copy(struct arena *a, const char *text, size_t size);
-char *arena_format(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void arena_free(struct arena *a);
+void *pool_alloc(struct pool *a, size_t size);
+char *pool_copy(struct pool *a, const char *text, size_t size);
+char *pool_format(struct pool *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void pool_free(struct pool *a);
 
 #endif

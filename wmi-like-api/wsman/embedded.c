@@ -17,11 +17,11 @@ static const xmlNode *find_instance(const xmlNode *node, unsigned depth)
 {
 	const xmlNode *found;
 
-	if (xml_is(node, NULL, "INSTANCE"))
+	if (node_is(node, NULL, "INSTANCE"))
 		return node;
 	if (depth > 6)
 		return NULL;
-	for (const xmlNode *child = xml_first(node); child; child = xml_next(child)) {
+	for (const xmlNode *child = node_first(node); child; child = node_next(child)) {
 		found = find_instance(child, depth + 1);
 		if (found)
 			return found;
@@ -29,40 +29,40 @@ static const xmlNode *find_instance(const xmlNode *node, unsigned depth)
 	return NULL;
 }
 
-static int parse_values(struct arena *arena, const xmlNode *parent, struct cim_value *value, struct fault *fault)
+static int parse_values(struct pool *pool, const xmlNode *parent, struct cim_value *value, struct fault *fault)
 {
 	struct cim_item *items;
 	unsigned count = 0;
 
-	for (const xmlNode *child = xml_first(parent); child; child = xml_next(child))
+	for (const xmlNode *child = node_first(parent); child; child = node_next(child))
 		count++;
 	if (count > ITEMS_MAX)
 		return fault_set(fault, FAULT_INVALID_PARAMETER, "InvalidValue", "an array of an embedded instance has more than %u values", ITEMS_MAX);
-	items = arena_alloc(arena, (count + 1) * sizeof *items);
+	items = pool_alloc(pool, (count + 1) * sizeof *items);
 	if (!items)
 		return out_of_memory(fault);
 	value->items = items;
-	for (const xmlNode *child = xml_first(parent); child; child = xml_next(child)) {
-		if (!xml_is(child, NULL, "VALUE"))
+	for (const xmlNode *child = node_first(parent); child; child = node_next(child)) {
+		if (!node_is(child, NULL, "VALUE"))
 			return fault_set(fault, FAULT_INVALID_PARAMETER, "InvalidValue", "<%.100s> in an embedded instance: only VALUE is understood",
 					 (const char *)child->name);
-		items[value->count].text = xml_text_exact(arena, child);
+		items[value->count].text = node_text_exact(pool, child);
 		if (!items[value->count++].text)
 			return out_of_memory(fault);
 	}
 	return 0;
 }
 
-static int parse_property(struct arena *arena, const xmlNode *property, struct cim_named_value *named, struct fault *fault)
+static int parse_property(struct pool *pool, const xmlNode *property, struct cim_named_value *named, struct fault *fault)
 {
-	bool array = xml_is(property, NULL, "PROPERTY.ARRAY");
-	const xmlNode *values = array ? xml_child(property, NULL, "VALUE.ARRAY") : property;
+	bool array = node_is(property, NULL, "PROPERTY.ARRAY");
+	const xmlNode *values = array ? node_child(property, NULL, "VALUE.ARRAY") : property;
 
-	named->name = xml_attribute(arena, property, "NAME");
+	named->name = node_attribute(pool, property, "NAME");
 	if (!named->name || !*named->name)
 		return fault_set(fault, FAULT_INVALID_PARAMETER, "InvalidName", "a property of an embedded instance has no NAME");
 	named->value = (struct cim_value){ .array = array };
-	if (values && parse_values(arena, values, &named->value, fault))
+	if (values && parse_values(pool, values, &named->value, fault))
 		return -1;
 	if (!array && named->value.count > 1)
 		return fault_set(fault, FAULT_INVALID_PARAMETER, "InvalidValue", "property '%.100s' of an embedded instance has two values", named->name);
@@ -70,27 +70,27 @@ static int parse_property(struct arena *arena, const xmlNode *property, struct c
 	return 0;
 }
 
-static int parse_instance(struct arena *arena, const xmlNode *element, struct cim_instance *ret, struct fault *fault)
+static int parse_instance(struct pool *pool, const xmlNode *element, struct cim_instance *ret, struct fault *fault)
 {
-	struct cim_named_value *properties = arena_alloc(arena, ARGUMENTS_MAX * sizeof *properties);
+	struct cim_named_value *properties = pool_alloc(pool, ARGUMENTS_MAX * sizeof *properties);
 
-	*ret = (struct cim_instance){ .properties = properties, .class_name = xml_attribute(arena, element, "CLASSNAME") };
+	*ret = (struct cim_instance){ .properties = properties, .class_name = node_attribute(pool, element, "CLASSNAME") };
 	if (!properties)
 		return out_of_memory(fault);
 	if (!ret->class_name || !*ret->class_name)
 		return fault_set(fault, FAULT_INVALID_PARAMETER, "InvalidValue", "an embedded instance has no CLASSNAME");
-	for (const xmlNode *child = xml_first(element); child; child = xml_next(child)) {
-		if (!xml_is(child, NULL, "PROPERTY") && !xml_is(child, NULL, "PROPERTY.ARRAY"))
+	for (const xmlNode *child = node_first(element); child; child = node_next(child)) {
+		if (!node_is(child, NULL, "PROPERTY") && !node_is(child, NULL, "PROPERTY.ARRAY"))
 			continue;   /* qualifiers; references, which no setting that can be changed has */
 		if (ret->property_count == ARGUMENTS_MAX)
 			return fault_set(fault, FAULT_INVALID_PARAMETER, NULL, "an embedded instance has more than %u properties", ARGUMENTS_MAX);
-		if (parse_property(arena, child, &properties[ret->property_count++], fault))
+		if (parse_property(pool, child, &properties[ret->property_count++], fault))
 			return -1;
 	}
 	return 0;
 }
 
-int embedded_parse(struct arena *arena, const char *text, size_t size, struct cim_instance *ret, struct fault *fault)
+int embedded_parse(struct pool *pool, const char *text, size_t size, struct cim_instance *ret, struct fault *fault)
 {
 	const xmlNode *element;
 	char why[256];
@@ -101,7 +101,7 @@ int embedded_parse(struct arena *arena, const char *text, size_t size, struct ci
 	if (!doc)
 		return fault_set(fault, FAULT_INVALID_PARAMETER, "InvalidValue", "an embedded instance is no well-formed XML: %s", why);
 	element = find_instance(xmlDocGetRootElement(doc), 0);
-	rc = element ? parse_instance(arena, element, ret, fault)
+	rc = element ? parse_instance(pool, element, ret, fault)
 		     : fault_set(fault, FAULT_INVALID_PARAMETER, "InvalidValue", "there is no <INSTANCE> in an embedded instance");
 	xmlFreeDoc(doc);
 	return rc;

@@ -21,8 +21,8 @@ void render_item(struct buffer *b, enum item_mode mode, enum render_style style,
 
 static int parse_mode(struct wsman_call *call, const xmlNode *request, enum item_mode *ret)
 {
-	const xmlNode *element = xml_child(request, NS_WSMAN, "EnumerationMode");
-	const char *text = element ? xml_text(&call->envelope.arena, element) : "";
+	const xmlNode *element = node_child(request, NS_WSMAN, "EnumerationMode");
+	const char *text = element ? node_text(&call->envelope.pool, element) : "";
 
 	*ret = ITEM_OBJECT;
 	if (!text || !*text || !strcmp(text, "EnumerateObject"))
@@ -38,8 +38,8 @@ static int parse_mode(struct wsman_call *call, const xmlNode *request, enum item
 
 static int parse_max_elements(struct wsman_call *call, const xmlNode *request, const char *uri, unsigned *ret)
 {
-	const xmlNode *element = xml_child(request, uri, "MaxElements");
-	const char *text = element ? xml_text(&call->envelope.arena, element) : NULL;
+	const xmlNode *element = node_child(request, uri, "MaxElements");
+	const char *text = element ? node_text(&call->envelope.pool, element) : NULL;
 	char *end;
 	unsigned long long number;
 
@@ -76,16 +76,16 @@ static const char *const association_words[][2] = {
 /* DSP0227's association filter says what WQL can say. */
 static char *association_query(struct wsman_call *call, const xmlNode *filter)
 {
-	const xmlNode *what = xml_first(filter), *object = what ? xml_child(what, NULL, "Object") : NULL;
-	bool references = what && xml_is(what, NULL, "AssociationInstances"), any = false;
-	struct arena *arena = &call->envelope.arena;
-	struct reference *source = arena_alloc(arena, sizeof *source);
+	const xmlNode *what = node_first(filter), *object = what ? node_child(what, NULL, "Object") : NULL;
+	bool references = what && node_is(what, NULL, "AssociationInstances"), any = false;
+	struct pool *pool = &call->envelope.pool;
+	struct reference *source = pool_alloc(pool, sizeof *source);
 	struct buffer b = { 0 };
 	char *query;
 	size_t size;
 
-	if (!source || !object || (!references && !xml_is(what, NULL, "AssociatedInstances")) ||
-	    reference_parse(arena, object, source, 0, &call->fault) || !is_word(source->class)) {
+	if (!source || !object || (!references && !node_is(what, NULL, "AssociatedInstances")) ||
+	    reference_parse(pool, object, source, 0, &call->fault) || !is_word(source->class)) {
 		fault_set(&call->fault, FAULT_CANNOT_PROCESS_FILTER, NULL, "the association filter names no object");
 		return NULL;
 	}
@@ -98,8 +98,8 @@ static char *association_query(struct wsman_call *call, const xmlNode *filter)
 	}
 	buffer_put(&b, "}");
 	for (unsigned i = 0; i < 4; i++) {
-		const xmlNode *element = xml_child(what, NULL, association_words[i][0]);
-		const char *text = element ? xml_text(arena, element) : NULL;
+		const xmlNode *element = node_child(what, NULL, association_words[i][0]);
+		const char *text = element ? node_text(pool, element) : NULL;
 
 		if (!text || !is_word(text))
 			continue;
@@ -109,7 +109,7 @@ static char *association_query(struct wsman_call *call, const xmlNode *filter)
 	}
 	query = buffer_steal(&b, &size);
 	if (query) {
-		char *copy = arena_copy(arena, query, size);
+		char *copy = pool_copy(pool, query, size);
 
 		free(query);
 		query = copy;
@@ -120,14 +120,14 @@ static char *association_query(struct wsman_call *call, const xmlNode *filter)
 /* The query of a Filter: NULL in *ret when there is none. */
 static int parse_filter(struct wsman_call *call, const xmlNode *request, const char **ret)
 {
-	const xmlNode *filter = xml_child(request, NS_WSMAN, "Filter");
+	const xmlNode *filter = node_child(request, NS_WSMAN, "Filter");
 	const char *dialect;
 
 	if (!filter)
-		filter = xml_child(request, NS_ENUMERATION, "Filter");
+		filter = node_child(request, NS_ENUMERATION, "Filter");
 	if (!filter)
 		return 0;
-	dialect = xml_attribute(&call->envelope.arena, filter, "Dialect");
+	dialect = node_attribute(&call->envelope.pool, filter, "Dialect");
 	if (dialect && !strcmp(dialect, DIALECT_ASSOCIATION)) {
 		*ret = association_query(call, filter);
 		return *ret ? 0 : fault_set(&call->fault, FAULT_INTERNAL_ERROR, NULL, "out of memory");
@@ -135,7 +135,7 @@ static int parse_filter(struct wsman_call *call, const xmlNode *request, const c
 	if (!dialect || (strcasecmp(dialect, DIALECT_WQL) && strcasecmp(dialect, DIALECT_CQL)))
 		return fault_set(&call->fault, FAULT_FILTER_DIALECT, NULL, "filter dialect '%.200s' is not served; %s is", dialect ? dialect : "",
 				 DIALECT_WQL);
-	*ret = xml_text(&call->envelope.arena, filter);
+	*ret = node_text(&call->envelope.pool, filter);
 	return *ret ? 0 : fault_set(&call->fault, FAULT_INTERNAL_ERROR, NULL, "out of memory");
 }
 
@@ -233,24 +233,24 @@ int do_enumerate(struct wsman_call *call)
 	struct cim_list *list;
 	enum item_mode mode;
 
-	if (!xml_is(request, NS_ENUMERATION, "Enumerate"))
+	if (!node_is(request, NS_ENUMERATION, "Enumerate"))
 		return fault_set(&call->fault, FAULT_SCHEMA_VALIDATION, NULL, "the body of an Enumerate holds no <Enumerate>");
-	if (xml_child(request, NS_ENUMERATION, "EndTo"))
+	if (node_child(request, NS_ENUMERATION, "EndTo"))
 		return fault_set(&call->fault, FAULT_UNSUPPORTED_FEATURE, "AddressingMode", "EndTo is not served: nothing is sent unasked");
 	if (parse_mode(call, request, &mode) || parse_max_elements(call, request, NS_WSMAN, &max))
 		return -1;
 	list = query(call, request);
 	if (!list)
 		return -1;
-	expires = xml_child(request, NS_ENUMERATION, "Expires");
-	context = context_new(call, expires ? xml_text(&call->envelope.arena, expires) : NULL);
+	expires = node_child(request, NS_ENUMERATION, "Expires");
+	context = context_new(call, expires ? node_text(&call->envelope.pool, expires) : NULL);
 	if (!context) {
 		cim_list_free(list);
 		return -1;
 	}
 	context->list = list;
 	context->mode = mode;
-	return answer_enumerate(call, context, xml_child(request, NS_WSMAN, "OptimizeEnumeration") != NULL, max);
+	return answer_enumerate(call, context, node_child(request, NS_WSMAN, "OptimizeEnumeration") != NULL, max);
 }
 
 static struct context *named_context(struct wsman_call *call, const char *element)
@@ -258,12 +258,12 @@ static struct context *named_context(struct wsman_call *call, const char *elemen
 	const xmlNode *request = call->envelope.body, *named;
 	const char *id;
 
-	named = xml_is(request, NS_ENUMERATION, element) ? xml_child(request, NS_ENUMERATION, "EnumerationContext") : NULL;
+	named = node_is(request, NS_ENUMERATION, element) ? node_child(request, NS_ENUMERATION, "EnumerationContext") : NULL;
 	if (!named) {
 		fault_set(&call->fault, FAULT_SCHEMA_VALIDATION, NULL, "the body holds no <%s> with an EnumerationContext", element);
 		return NULL;
 	}
-	id = xml_text(&call->envelope.arena, named);
+	id = node_text(&call->envelope.pool, named);
 	return context_find(call, id ? id : "");
 }
 

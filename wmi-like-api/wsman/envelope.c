@@ -10,14 +10,14 @@
 
 static bool is_addressing(const xmlNode *element, const char *name)
 {
-	return xml_is(element, NS_ADDRESSING, name) || xml_is(element, NS_ADDRESSING1, name);
+	return node_is(element, NS_ADDRESSING, name) || node_is(element, NS_ADDRESSING1, name);
 }
 
 static xmlNode *addressing_child(const xmlNode *parent, const char *name)
 {
-	xmlNode *child = xml_child(parent, NS_ADDRESSING, name);
+	xmlNode *child = node_child(parent, NS_ADDRESSING, name);
 
-	return child ? child : xml_child(parent, NS_ADDRESSING1, name);
+	return child ? child : node_child(parent, NS_ADDRESSING1, name);
 }
 
 static int out_of_memory(struct fault *fault)
@@ -25,7 +25,7 @@ static int out_of_memory(struct fault *fault)
 	return fault_set(fault, FAULT_INTERNAL_ERROR, NULL, "out of memory");
 }
 
-int reference_parse_uri(struct arena *arena, const char *uri, struct reference *reference, struct fault *fault)
+int reference_parse_uri(struct pool *pool, const char *uri, struct reference *reference, struct fault *fault)
 {
 	const char *rest, *slash;
 	char *space;
@@ -43,8 +43,8 @@ int reference_parse_uri(struct arena *arena, const char *uri, struct reference *
 	slash = strrchr(rest, '/');
 	if (!slash)
 		return fault_set(fault, FAULT_DESTINATION_UNREACHABLE, "InvalidResourceURI", "resource URI '%.200s' names no class", uri);
-	space = arena_copy(arena, rest, (size_t)(slash - rest));
-	reference->class = arena_copy(arena, slash + 1, strcspn(slash + 1, "?"));
+	space = pool_copy(pool, rest, (size_t)(slash - rest));
+	reference->class = pool_copy(pool, slash + 1, strcspn(slash + 1, "?"));
 	if (!space || !reference->class)
 		return out_of_memory(fault);
 	for (char *c = space; *c; c++)
@@ -53,30 +53,30 @@ int reference_parse_uri(struct arena *arena, const char *uri, struct reference *
 	return 0;
 }
 
-static int parse_selectors(struct arena *arena, const xmlNode *set, struct reference *reference, unsigned depth, struct fault *fault)
+static int parse_selectors(struct pool *pool, const xmlNode *set, struct reference *reference, unsigned depth, struct fault *fault)
 {
-	for (xmlNode *child = xml_first(set); child; child = xml_next(child)) {
+	for (xmlNode *child = node_first(set); child; child = node_next(child)) {
 		xmlNode *nested = addressing_child(child, "EndpointReference");
 		struct selector *selector = &reference->selectors[reference->count];
 		struct reference *inner;
 
-		if (!xml_is(child, NS_WSMAN, "Selector"))
+		if (!node_is(child, NS_WSMAN, "Selector"))
 			continue;
 		if (reference->count == SELECTORS_MAX)
 			return fault_set(fault, FAULT_INVALID_SELECTORS, "SelectorLimit", "more than %u selectors", SELECTORS_MAX);
-		selector->name = xml_attribute(arena, child, "Name");
+		selector->name = node_attribute(pool, child, "Name");
 		if (!selector->name || !*selector->name)
 			return fault_set(fault, FAULT_INVALID_SELECTORS, "InsufficientSelectors", "a selector has no Name");
 		if (reference_selector(reference, selector->name))
 			return fault_set(fault, FAULT_INVALID_SELECTORS, "DuplicateSelectors", "selector '%.100s' is there twice", selector->name);
 		if (nested) {
-			inner = arena_alloc(arena, sizeof *inner);
+			inner = pool_alloc(pool, sizeof *inner);
 			if (!inner)
 				return out_of_memory(fault);
-			if (reference_parse(arena, nested, inner, depth + 1, fault))
+			if (reference_parse(pool, nested, inner, depth + 1, fault))
 				return -1;
 			selector->reference = inner;
-		} else if (!(selector->value = xml_text_exact(arena, child))) {
+		} else if (!(selector->value = node_text_exact(pool, child))) {
 			return out_of_memory(fault);
 		}
 		reference->count++;
@@ -85,7 +85,7 @@ static int parse_selectors(struct arena *arena, const xmlNode *set, struct refer
 }
 
 /* The namespace that MI clients name by a selector is no key of the instance. */
-static void take_namespace(struct arena *arena, struct reference *reference)
+static void take_namespace(struct pool *pool, struct reference *reference)
 {
 	unsigned kept = 0;
 
@@ -95,7 +95,7 @@ static void take_namespace(struct arena *arena, struct reference *reference)
 			continue;
 		}
 		if (!*reference->space && reference->selectors[i].value) {
-			char *space = arena_copy(arena, reference->selectors[i].value, strlen(reference->selectors[i].value));
+			char *space = pool_copy(pool, reference->selectors[i].value, strlen(reference->selectors[i].value));
 
 			for (char *c = space; c && *c; c++)
 				*c = *c == '\\' ? '/' : (char)tolower((unsigned char)*c);
@@ -105,7 +105,7 @@ static void take_namespace(struct arena *arena, struct reference *reference)
 	reference->count = kept;
 }
 
-int reference_parse(struct arena *arena, const xmlNode *element, struct reference *reference, unsigned depth, struct fault *fault)
+int reference_parse(struct pool *pool, const xmlNode *element, struct reference *reference, unsigned depth, struct fault *fault)
 {
 	xmlNode *inside = addressing_child(element, "EndpointReference"), *parameters, *uri;
 	const char *text;
@@ -116,17 +116,17 @@ int reference_parse(struct arena *arena, const xmlNode *element, struct referenc
 	if (inside)
 		element = inside;
 	parameters = addressing_child(element, "ReferenceParameters");
-	uri = xml_child(parameters, NS_WSMAN, "ResourceURI");
+	uri = node_child(parameters, NS_WSMAN, "ResourceURI");
 	if (!uri)
 		return fault_set(fault, FAULT_INVALID_PARAMETER, NULL, "<%.60s> is no endpoint reference: it has no ReferenceParameters with a ResourceURI",
 				 (const char *)element->name);
-	text = xml_text(arena, uri);
+	text = node_text(pool, uri);
 	if (!text)
 		return out_of_memory(fault);
-	if (reference_parse_uri(arena, text, reference, fault) ||
-	    parse_selectors(arena, xml_child(parameters, NS_WSMAN, "SelectorSet"), reference, depth, fault))
+	if (reference_parse_uri(pool, text, reference, fault) ||
+	    parse_selectors(pool, node_child(parameters, NS_WSMAN, "SelectorSet"), reference, depth, fault))
 		return -1;
-	take_namespace(arena, reference);
+	take_namespace(pool, reference);
 	return 0;
 }
 
@@ -190,14 +190,14 @@ static bool is_ignored(const xmlNode *header)
 					     "FaultTo", "From", "RelatesTo", "CompressionType", "RequestTotalSize" };
 
 	for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
-		if (xml_is(header, NULL, names[i]))
+		if (node_is(header, NULL, names[i]))
 			return true;
 	return false;
 }
 
 static int parse_reply_to(struct envelope *e, const xmlNode *header, struct fault *fault)
 {
-	const char *address = xml_text(&e->arena, addressing_child(header, "Address"));
+	const char *address = node_text(&e->pool, addressing_child(header, "Address"));
 
 	if (!address)
 		return out_of_memory(fault);
@@ -208,13 +208,13 @@ static int parse_reply_to(struct envelope *e, const xmlNode *header, struct faul
 
 static int parse_number(struct envelope *e, const xmlNode *header, struct fault *fault)
 {
-	const char *text = xml_text(&e->arena, header);
+	const char *text = node_text(&e->pool, header);
 	int64_t ms;
 	char *end;
 
 	if (!text)
 		return out_of_memory(fault);
-	if (xml_is(header, NS_WSMAN, "OperationTimeout")) {
+	if (node_is(header, NS_WSMAN, "OperationTimeout")) {
 		ms = duration_parse(text);
 		if (ms < 0)
 			return fault_set(fault, FAULT_INVALID_HEADER, NULL, "OperationTimeout '%.60s' is no duration such as PT60S", text);
@@ -231,7 +231,7 @@ static int parse_number(struct envelope *e, const xmlNode *header, struct fault 
 
 static int parse_text(struct envelope *e, const xmlNode *header, const char **ret, struct fault *fault)
 {
-	*ret = xml_text(&e->arena, header);
+	*ret = node_text(&e->pool, header);
 	return *ret ? 0 : out_of_memory(fault);
 }
 
@@ -245,16 +245,16 @@ static int parse_header(struct envelope *e, const xmlNode *header, struct fault 
 		return parse_text(e, header, &e->to, fault);
 	if (is_addressing(header, "ReplyTo"))
 		return parse_reply_to(e, header, fault);
-	if (xml_is(header, NS_WSMAN, "ResourceURI"))
+	if (node_is(header, NS_WSMAN, "ResourceURI"))
 		return parse_text(e, header, &e->target.uri, fault);
-	if (xml_is(header, NS_WSMAN, "SelectorSet"))
-		return parse_selectors(&e->arena, header, &e->target, 0, fault);
-	if (xml_is(header, NS_WSMAN, "OperationTimeout") || xml_is(header, NS_WSMAN, "MaxEnvelopeSize"))
+	if (node_is(header, NS_WSMAN, "SelectorSet"))
+		return parse_selectors(&e->pool, header, &e->target, 0, fault);
+	if (node_is(header, NS_WSMAN, "OperationTimeout") || node_is(header, NS_WSMAN, "MaxEnvelopeSize"))
 		return parse_number(e, header, fault);
-	if (xml_is(header, NS_EVENTING, "Identifier"))
+	if (node_is(header, NS_EVENTING, "Identifier"))
 		return parse_text(e, header, &e->identifier, fault);
 	if (must_understand(header) && !is_ignored(header)) {
-		if (xml_is(header, NS_WSMAN, "FragmentTransfer"))
+		if (node_is(header, NS_WSMAN, "FragmentTransfer"))
 			return fault_set(fault, FAULT_UNSUPPORTED_FEATURE, "FragmentLevelAccess", "fragments are not served; get the whole instance");
 		return fault_set(fault, FAULT_MUST_UNDERSTAND, NULL, "header <%.100s> is not understood", (const char *)header->name);
 	}
@@ -266,15 +266,15 @@ static int parse_headers(struct envelope *e, const xmlNode *root, struct fault *
 	struct fault first = { 0 };
 
 	/* All of them, so that a fault can name the message it is about. */
-	for (xmlNode *header = xml_first(xml_child(root, NS_SOAP, "Header")); header; header = xml_next(header))
+	for (xmlNode *header = node_first(node_child(root, NS_SOAP, "Header")); header; header = node_next(header))
 		parse_header(e, header, &first);
 	if (first.code) {
 		*fault = first;
 		return -1;
 	}
-	if (*e->target.uri && reference_parse_uri(&e->arena, e->target.uri, &e->target, fault))
+	if (*e->target.uri && reference_parse_uri(&e->pool, e->target.uri, &e->target, fault))
 		return -1;
-	take_namespace(&e->arena, &e->target);
+	take_namespace(&e->pool, &e->target);
 	return 0;
 }
 
@@ -288,14 +288,14 @@ int envelope_parse(struct envelope *e, const char *text, size_t size, struct fau
 	if (!e->doc)
 		return fault_set(fault, FAULT_SCHEMA_VALIDATION, NULL, "the request is no well-formed SOAP message: %s", why);
 	root = xmlDocGetRootElement(e->doc);
-	if (!xml_is(root, NULL, "Envelope"))
+	if (!node_is(root, NULL, "Envelope"))
 		return fault_set(fault, FAULT_SCHEMA_VALIDATION, NULL, "<%.60s> is no SOAP envelope", (const char *)root->name);
-	if (!xml_is(root, NS_SOAP, "Envelope"))
+	if (!node_is(root, NS_SOAP, "Envelope"))
 		return fault_set(fault, FAULT_VERSION_MISMATCH, NULL, "the envelope is not of SOAP 1.2 (%s)", NS_SOAP);
-	body = xml_child(root, NS_SOAP, "Body");
+	body = node_child(root, NS_SOAP, "Body");
 	if (!body)
 		return fault_set(fault, FAULT_SCHEMA_VALIDATION, NULL, "the envelope has no Body");
-	e->body = xml_first(body);
+	e->body = node_first(body);
 	return parse_headers(e, root, fault);
 }
 
@@ -303,5 +303,5 @@ void envelope_free(struct envelope *e)
 {
 	xmlFreeDoc(e->doc);
 	e->doc = NULL;
-	arena_free(&e->arena);
+	pool_free(&e->pool);
 }

@@ -72,8 +72,8 @@ int pull_events(struct wsman_call *call, struct context *context)
 
 static int check_delivery(struct wsman_call *call, const xmlNode *request)
 {
-	const xmlNode *delivery = xml_child(request, NS_EVENTING, "Delivery");
-	const char *mode = delivery ? xml_attribute(&call->envelope.arena, delivery, "Mode") : NULL;
+	const xmlNode *delivery = node_child(request, NS_EVENTING, "Delivery");
+	const char *mode = delivery ? node_attribute(&call->envelope.pool, delivery, "Mode") : NULL;
 
 	if (!mode || strcmp(mode, DELIVERY_PULL))
 		return fault_set(&call->fault, FAULT_DELIVERY_MODE, NULL, "only delivery by Pull is served (%s)", DELIVERY_PULL);
@@ -82,18 +82,18 @@ static int check_delivery(struct wsman_call *call, const xmlNode *request)
 
 static const char *filter_of(struct wsman_call *call, const xmlNode *request)
 {
-	const xmlNode *filter = xml_child(request, NS_WSMAN, "Filter");
+	const xmlNode *filter = node_child(request, NS_WSMAN, "Filter");
 	const char *dialect;
 
 	if (!filter)
-		filter = xml_child(request, NS_EVENTING, "Filter");
-	dialect = filter ? xml_attribute(&call->envelope.arena, filter, "Dialect") : NULL;
+		filter = node_child(request, NS_EVENTING, "Filter");
+	dialect = filter ? node_attribute(&call->envelope.pool, filter, "Dialect") : NULL;
 	if (!dialect || (strcasecmp(dialect, DIALECT_WQL) && strcasecmp(dialect, DIALECT_CQL))) {
 		fault_set(&call->fault, FAULT_FILTER_DIALECT, NULL, "a subscription needs a filter in %s, such as SELECT * FROM "
 			  "__InstanceModificationEvent WITHIN 1 WHERE TargetInstance ISA 'Msvm_ComputerSystem'", DIALECT_WQL);
 		return NULL;
 	}
-	return xml_text(&call->envelope.arena, filter);
+	return node_text(&call->envelope.pool, filter);
 }
 
 static void put_expires(struct buffer *b, const struct context *context)
@@ -109,12 +109,12 @@ int do_subscribe(struct wsman_call *call)
 	struct buffer b = { 0 };
 	const char *wql;
 
-	if (!xml_is(request, NS_EVENTING, "Subscribe"))
+	if (!node_is(request, NS_EVENTING, "Subscribe"))
 		return fault_set(&call->fault, FAULT_SCHEMA_VALIDATION, NULL, "the body of a Subscribe holds no <Subscribe>");
 	if (check_delivery(call, request) || !(wql = filter_of(call, request)))
 		return -1;
-	expires = xml_child(request, NS_EVENTING, "Expires");
-	context = context_new(call, expires ? xml_text(&call->envelope.arena, expires) : NULL);
+	expires = node_child(request, NS_EVENTING, "Expires");
+	context = context_new(call, expires ? node_text(&call->envelope.pool, expires) : NULL);
 	if (!context)
 		return -1;
 	context->subscription = cim_subscribe(call->wsman->options.cim, call_space(call), wql, on_event, context, &error);

@@ -197,7 +197,7 @@ static int dispatch(struct wsman_call *call)
 				 "user '%s' has no role here; an administrator adds it to a group that the configuration names", call->user);
 	}
 	if (!*e->action) {
-		if (xml_is(e->body, NS_IDENTITY, "Identify"))
+		if (node_is(e->body, NS_IDENTITY, "Identify"))
 			return do_identify(call);
 		return fault_set(&call->fault, FAULT_HEADER_REQUIRED, NULL, "the request has no Action header");
 	}

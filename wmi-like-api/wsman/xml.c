@@ -115,44 +115,44 @@ static xmlNode *element_from(xmlNode *node)
 	return node;
 }
 
-xmlNode *xml_first(const xmlNode *parent)
+xmlNode *node_first(const xmlNode *parent)
 {
 	return parent ? element_from(parent->children) : NULL;
 }
 
-xmlNode *xml_next(const xmlNode *element)
+xmlNode *node_next(const xmlNode *element)
 {
 	return element_from(element->next);
 }
 
-bool xml_is(const xmlNode *element, const char *uri, const char *name)
+bool node_is(const xmlNode *element, const char *uri, const char *name)
 {
 	if (!element || strcmp((const char *)element->name, name))
 		return false;
 	return !uri || (element->ns && !strcmp((const char *)element->ns->href, uri));
 }
 
-xmlNode *xml_child(const xmlNode *parent, const char *uri, const char *name)
+xmlNode *node_child(const xmlNode *parent, const char *uri, const char *name)
 {
-	xmlNode *child = xml_first(parent);
+	xmlNode *child = node_first(parent);
 
-	while (child && !xml_is(child, uri, name))
-		child = xml_next(child);
+	while (child && !node_is(child, uri, name))
+		child = node_next(child);
 	return child;
 }
 
-char *xml_text_exact(struct arena *arena, const xmlNode *element)
+char *node_text_exact(struct pool *pool, const xmlNode *element)
 {
 	xmlChar *text = xmlNodeGetContent(element);
-	char *copy = arena_copy(arena, text ? (char *)text : "", text ? strlen((char *)text) : 0);
+	char *copy = pool_copy(pool, text ? (char *)text : "", text ? strlen((char *)text) : 0);
 
 	xmlFree(text);
 	return copy;
 }
 
-char *xml_text(struct arena *arena, const xmlNode *element)
+char *node_text(struct pool *pool, const xmlNode *element)
 {
-	char *text = xml_text_exact(arena, element), *end;
+	char *text = node_text_exact(pool, element), *end;
 
 	if (!text)
 		return NULL;
@@ -172,14 +172,14 @@ static const xmlAttr *attribute(const xmlNode *element, const char *name)
 	return NULL;
 }
 
-char *xml_attribute(struct arena *arena, const xmlNode *element, const char *name)
+char *node_attribute(struct pool *pool, const xmlNode *element, const char *name)
 {
 	const xmlAttr *a = attribute(element, name);
 
-	return a ? xml_text(arena, (const xmlNode *)a) : NULL;
+	return a ? node_text(pool, (const xmlNode *)a) : NULL;
 }
 
-bool xml_is_nil(const xmlNode *element)
+bool node_is_nil(const xmlNode *element)
 {
 	const xmlAttr *a = attribute(element, "nil");
 	const char *value = a && a->children && a->children->content ? (const char *)a->children->content : "";

@@ -21,19 +21,19 @@
 xmlDoc *xml_parse(const char *text, size_t size, bool utf8, char *why, size_t why_size);
 
 /** First child element, or the next element after one. */
-xmlNode *xml_first(const xmlNode *parent);
-xmlNode *xml_next(const xmlNode *element);
+xmlNode *node_first(const xmlNode *parent);
+xmlNode *node_next(const xmlNode *element);
 /** Whether it is an element of that name; uri NULL: of any namespace. */
-bool xml_is(const xmlNode *element, const char *uri, const char *name);
+bool node_is(const xmlNode *element, const char *uri, const char *name);
 /** The first child element of that name, in any of the namespaces if uri is NULL. */
-xmlNode *xml_child(const xmlNode *parent, const char *uri, const char *name);
-/** Text of an element and of all in it, without white space around; lives in the arena. "" for none, NULL: out of memory. */
-char *xml_text(struct arena *arena, const xmlNode *element);
+xmlNode *node_child(const xmlNode *parent, const char *uri, const char *name);
+/** Text of an element and of all in it, without white space around; lives in the pool. "" for none, NULL: out of memory. */
+char *node_text(struct pool *pool, const xmlNode *element);
 /** The same with all white space. */
-char *xml_text_exact(struct arena *arena, const xmlNode *element);
-/** An attribute's value by its local name in any namespace or none, in the arena; NULL: not there. */
-char *xml_attribute(struct arena *arena, const xmlNode *element, const char *name);
+char *node_text_exact(struct pool *pool, const xmlNode *element);
+/** An attribute's value by its local name in any namespace or none, in the pool; NULL: not there. */
+char *node_attribute(struct pool *pool, const xmlNode *element, const char *name);
 /** Whether it says xsi:nil="true". */
-bool xml_is_nil(const xmlNode *element);
+bool node_is_nil(const xmlNode *element);
 
 #endif

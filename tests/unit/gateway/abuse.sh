@@ -187,6 +187,13 @@ daemon_start --group nogroup
 eventually 10 unavailable 200
 served
 
+# A subscription hears of what is done to a partition, by whomever.
+envelope "http://schemas.xmlsoap.org/ws/2004/08/eventing/Subscribe" "$v2/*" "<e:Subscribe xmlns:e='http://schemas.xmlsoap.org/ws/2004/08/eventing'><e:Delivery
+	Mode='http://schemas.dmtf.org/wbem/wsman/1/wsman/Pull'/><w:Filter Dialect='http://schemas.microsoft.com/wbem/wsman/1/WQL'>SELECT * FROM
+	__InstanceModificationEvent WITHIN 1 WHERE TargetInstance ISA 'Msvm_ComputerSystem'</w:Filter></e:Subscribe>"
+post 200 games
+subscription=$(context)
+
 # A method through to the daemon, and a worker that does not answer holds up nobody who reads.
 envelope "$v2/Msvm_ComputerSystem/RequestStateChange" "$v2/Msvm_ComputerSystem" \
 	"<p:RequestStateChange_INPUT xmlns:p='$v2/Msvm_ComputerSystem'><p:RequestedState>2</p:RequestedState></p:RequestStateChange_INPUT>" \
@@ -195,6 +202,10 @@ post 200 bin
 says "<p:ReturnValue>\(0\|4096\)</p:ReturnValue>"
 eventually 10 shown a " running "
 audited '(done|asked) user="bin" .*action="RequestStateChange" target="Msvm_ComputerSystem.Name='
+pull "$subscription"
+post 200 games
+says "TargetInstance"
+says "<[a-z]*:ElementName>a</"
 worker=$(worker_of a)
 kill -STOP "$worker"
 served
