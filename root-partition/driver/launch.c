@@ -288,6 +288,10 @@ static int check_processor(void)
 		       vm_cr & BIT(3) ? ", locked" : "");
 		return -EPERM;
 	}
+	if (!(__read_cr4() & X86_CR4_OSXSAVE)) {
+		pr_err("this processor has no XSAVE, or the kernel was booted with noxsave; Bulkhead needs it\n");
+		return -ENODEV;
+	}
 	if (native_read_msr(MSR_EFER) & EFER_SVME) {
 		pr_err("another hypervisor uses AMD-V; stop its guests and run: rmmod kvm_amd\n");
 		return -EBUSY;

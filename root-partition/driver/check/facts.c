@@ -40,6 +40,8 @@ static void gather_cpuid(struct facts *f)
 		/* "BulkheadHv"; out of range, other hypervisors repeat some leaf */
 		f->launched = b == 0x6b6c7542 && c == 0x64616568 && (d & 0xffff) == 0x7648;
 	}
+	__cpuid(1, a, b, c, d);
+	f->xsave = c & (1u << 27);
 	__cpuid(0x80000000, max, b, c, d);
 	if (max >= 0x80000001) {
 		__cpuid(0x80000001, a, b, c, d);

@@ -65,6 +65,16 @@ static void judge_nested_paging(const struct facts *f, struct verdict *v)
 		say(v, VERDICT_FAIL, "use a machine with nested paging (AMD from 2008 on)", "absent");
 }
 
+static void judge_xsave(const struct facts *f, struct verdict *v)
+{
+	if (f->xsave)
+		say(v, VERDICT_OK, NULL, "in use");
+	else if (f->outer_hypervisor[0])
+		say(v, VERDICT_FAIL, "let the outer hypervisor pass XSAVE on to this guest (QEMU: -cpu ...,+xsave)", "absent");
+	else
+		say(v, VERDICT_FAIL, "boot without noxsave", "the processor has none, or the kernel was told not to use it");
+}
+
 static void judge_firmware(const struct facts *f, struct verdict *v)
 {
 	if (f->launched)
@@ -171,6 +181,7 @@ static const struct {
 	{ "processor", judge_processor },
 	{ "amd-v", judge_svm },
 	{ "nested-paging", judge_nested_paging },
+	{ "xsave", judge_xsave },
 	{ "firmware", judge_firmware },
 	{ "kvm", judge_kvm },
 	{ "paging", judge_paging },

@@ -13,7 +13,7 @@ static size_t count;
 /* A machine on which everything is as it should be. */
 static void setup(void)
 {
-	f = (struct facts){ .svm = true, .nested_paging = true, .svm_disabled = FACT_NO, .cpus = 2,
+	f = (struct facts){ .svm = true, .nested_paging = true, .xsave = true, .svm_disabled = FACT_NO, .cpus = 2,
 			    .module_installed = true, .headers_installed = true, .image_installed = true };
 	strcpy(f.vendor, "AuthenticAMD");
 	strcpy(f.kernel, "6.1.0-56-cloud-amd64");
@@ -67,6 +67,16 @@ START_TEST(guest_without_svm_asks_its_host)
 	f.svm = false;
 	expect_failure("amd-v", "outer hypervisor");
 	ck_assert_int_eq(verdict("outer")->status, VERDICT_INFO);
+}
+END_TEST
+
+/* KVM may withhold it from its guest: the launch was then refused by the hypervisor without a reason that a person could read. */
+START_TEST(without_xsave)
+{
+	f.xsave = false;
+	expect_failure("xsave", "noxsave");
+	strcpy(f.outer_hypervisor, "KVMKVMKVM");
+	expect_failure("xsave", "outer hypervisor");
 }
 END_TEST
 
@@ -142,6 +152,7 @@ int main(void)
 	tcase_add_test(rules, sound_machine_can_run);
 	tcase_add_test(rules, intel_cannot);
 	tcase_add_test(rules, guest_without_svm_asks_its_host);
+	tcase_add_test(rules, without_xsave);
 	tcase_add_test(rules, disabled_by_firmware_names_the_cpu);
 	tcase_add_test(rules, unreadable_vm_cr_is_no_failure);
 	tcase_add_test(rules, conditions_that_stand_in_the_way);
