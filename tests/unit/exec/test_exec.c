@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "root-partition/cli/exec_relay.h"
-#include "tests/unit/worker/main.h"
+#include "tests/unit/run_tests.h"
 #include "vsc/linux/exec_session.h"
 
 #define RUN(...) (const char *const[]){ __VA_ARGS__, NULL }

@@ -13,7 +13,7 @@
 #include "core/partition.h"
 #include "core/vp.h"
 #include "machine.h"
-#include "run_tests.h"
+#include "tests/unit/run_tests.h"
 
 static uint64_t id;
 

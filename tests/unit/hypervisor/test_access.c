@@ -14,7 +14,7 @@
 #include "core/partition.h"
 #include "core/vp.h"
 #include "machine.h"
-#include "run_tests.h"
+#include "tests/unit/run_tests.h"
 
 #define INPUT_GPA 0x3000ull
 #define FAST HV_HYPERCALL_FAST

@@ -10,7 +10,7 @@
 #include "core/partition.h"
 #include "core/vp.h"
 #include "machine.h"
-#include "run_tests.h"
+#include "tests/unit/run_tests.h"
 
 #define INPUT_GPA 0x3000ull
 #define MESSAGE_CONNECTION 1u

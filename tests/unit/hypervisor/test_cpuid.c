@@ -8,7 +8,7 @@
 #include "core/partition.h"
 #include "core/vp.h"
 #include "machine.h"
-#include "run_tests.h"
+#include "tests/unit/run_tests.h"
 
 static uint64_t id;
 static struct vp *vp;

@@ -9,7 +9,7 @@
 #include "core/partition.h"
 #include "core/vp.h"
 #include "machine.h"
-#include "run_tests.h"
+#include "tests/unit/run_tests.h"
 
 #define INPUT_GPA 0x3000ull
 #define VPS 4u

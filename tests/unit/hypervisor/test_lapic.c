@@ -3,7 +3,7 @@
 #include <stdint.h>
 
 #include "core/lapic.h"
-#include "run_tests.h"
+#include "tests/unit/run_tests.h"
 
 #define TSC_HZ   3000000000ull
 #define TIMER_HZ 1000000000ull /* 3 TSC ticks a timer tick */

@@ -11,7 +11,7 @@
 #include "core/partition.h"
 #include "core/vp.h"
 #include "machine.h"
-#include "run_tests.h"
+#include "tests/unit/run_tests.h"
 
 static uint64_t status_of(uint64_t control, uint64_t rdx, uint64_t r8)
 {

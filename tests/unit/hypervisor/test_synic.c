@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/synic.h"
-#include "run_tests.h"
+#include "tests/unit/run_tests.h"
 
 static struct synic s;
 static struct hv_message_page page;

@@ -4,7 +4,7 @@
 
 #include "core/reftime.h"
 #include "core/stimer.h"
-#include "run_tests.h"
+#include "tests/unit/run_tests.h"
 
 #define NEVER (~0ull)
 #define DIRECT (HV_STIMER_DIRECT | 0xedull << 4)

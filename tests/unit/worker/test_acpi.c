@@ -6,7 +6,7 @@
 
 #include "acpi.h"
 #include "layout.h"
-#include "main.h"
+#include "tests/unit/run_tests.h"
 
 static uint8_t tables[LAYOUT_ACPI_SIZE];
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "config.h"
-#include "main.h"
+#include "tests/unit/run_tests.h"
 
 static char why[256];
 

@@ -8,7 +8,7 @@
 
 #include "control.h"
 #include "dynamic_memory.h"
-#include "main.h"
+#include "tests/unit/run_tests.h"
 #include "services.h"
 
 static struct machine machine;

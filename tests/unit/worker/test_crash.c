@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "crash.h"
-#include "main.h"
+#include "tests/unit/run_tests.h"
 
 static const uint64_t parameters[5] = { 0x7f, 1, 2, 3, 4 };
 static char reason[64];

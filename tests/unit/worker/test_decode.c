@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* MOVs as compilers and Linux's readl/writel emit them, and what must be refused. */
 #include "decode.h"
-#include "main.h"
+#include "tests/unit/run_tests.h"
 
 #define BYTES(...) (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ })
 

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "devices.h"
-#include "main.h"
+#include "tests/unit/run_tests.h"
 
 static struct worker_state_region region;
 static struct console console;

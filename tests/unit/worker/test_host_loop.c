@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "host_loop.h"
-#include "main.h"
+#include "tests/unit/run_tests.h"
 #include "ring_queue.h"
 
 static struct host_loop loop;

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "ioapic.h"
-#include "main.h"
+#include "tests/unit/run_tests.h"
 
 static struct ioapic_state state;
 static unsigned int sends, last_mode;

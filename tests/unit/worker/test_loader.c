@@ -16,7 +16,7 @@
 #include "boot_params.h"
 #include "boot_state.h"
 #include "loader.h"
-#include "main.h"
+#include "tests/unit/run_tests.h"
 
 #define MIB (1ull << 20)
 

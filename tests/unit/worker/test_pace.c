@@ -2,7 +2,7 @@
 /* When the loop's thread becomes patient, and when eager again. */
 #include <sched.h>
 
-#include "main.h"
+#include "tests/unit/run_tests.h"
 #include "pace.h"
 
 static struct pace pace;

@@ -2,7 +2,7 @@
 /* The UART as Linux's 8250 driver and firmware-like code use it. */
 #include <string.h>
 
-#include "main.h"
+#include "tests/unit/run_tests.h"
 #include "uart.h"
 
 static struct uart_state state;

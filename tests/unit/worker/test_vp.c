@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "layout.h"
-#include "main.h"
+#include "tests/unit/run_tests.h"
 #include "vp.h"
 
 static uint8_t ram[1u << 20];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The frame that every test program of the hypervisor has: one suite of one case. */
-#ifndef BULKHEAD_TESTS_HYPERVISOR_RUN_TESTS_H
-#define BULKHEAD_TESTS_HYPERVISOR_RUN_TESTS_H
+/* The frame of a test program: one suite of one case. */
+#ifndef BULKHEAD_TESTS_UNIT_RUN_TESTS_H
+#define BULKHEAD_TESTS_UNIT_RUN_TESTS_H
 
 #include <check.h>
 #include <stdlib.h>
