@@ -34,10 +34,10 @@ static int ask(struct fcopy *f, enum ic_fcopy_operation operation)
 }
 
 /* The guest removes what it has; meanwhile nothing else can be copied. */
-static void cancel(struct fcopy *f, int error)
+static void cancel(struct fcopy *f, int error, uint32_t status)
 {
 	f->step = ask(f, IC_FCOPY_CANCEL) == 0 ? FCOPY_CANCELLING : FCOPY_IDLE;
-	finish(f, error, 0);
+	finish(f, error, status);
 }
 
 static void next(struct fcopy *f)
@@ -54,7 +54,7 @@ static void next(struct fcopy *f)
 		memset(w, 0, sizeof *w);
 		n = f->read(f->arg, f->offset, w->data, left < sizeof w->data ? (uint32_t)left : (uint32_t)sizeof w->data);
 		if (n <= 0 || n > (int64_t)sizeof w->data || (uint64_t)n > left) {
-			cancel(f, n < 0 ? (int)n : -ESTALE);
+			cancel(f, n < 0 ? (int)n : -ESTALE, 0);
 			return;
 		}
 		w->header.operation = IC_FCOPY_WRITE;
@@ -80,6 +80,9 @@ static void answered(struct ic *ic, const struct ic_header *header, const uint8_
 		return;
 	if (f->step == FCOPY_CANCELLING || f->step == FCOPY_IDLE) {
 		f->step = FCOPY_IDLE;
+	} else if (header->status && f->step == FCOPY_WRITING) {
+		/* Not when it could not begin: Linux' daemon would then remove the file that was there before. */
+		cancel(f, -EIO, header->status);
 	} else if (header->status) {
 		f->step = FCOPY_IDLE;
 		finish(f, -EIO, header->status);
@@ -98,6 +101,10 @@ static void tick(struct ic *ic)
 	if (!ic_overdue(ic, IC_FCOPY_TIMEOUT_MS))
 		return;
 	ic->state->request = 0;
+	if (f->step == FCOPY_WRITING) {
+		cancel(f, -ETIMEDOUT, 0);
+		return;
+	}
 	f->step = FCOPY_IDLE;
 	finish(f, -ETIMEDOUT, 0);
 }
@@ -158,7 +165,7 @@ void ic_fcopy_cancel(struct ic *ic)
 	struct fcopy *f = (struct fcopy *)ic;
 
 	if (ic->type == IC_FCOPY && f->done)
-		cancel(f, -ECANCELED);
+		cancel(f, -ECANCELED, 0);
 }
 
 const struct ic_service ic_fcopy_service = {

@@ -395,6 +395,24 @@ START_TEST(a_copy_fails_with_the_guest_or_with_the_file)
 	start_copy(file_size);
 	ic_tick(ic, 41000);
 	expect(4, -ETIMEDOUT);
+	/* In the middle of it: the guest may go on later, and then removes what it has. */
+	start_copy(file_size);
+	reply();
+	ck_assert(receive());
+	ic_tick(ic, 90000);
+	expect(5, -ETIMEDOUT);
+	ck_assert(receive());
+	ck_assert_uint_eq(message.body[0], IC_FCOPY_CANCEL);
+	reply();
+	start_copy(file_size);
+	reply();
+	ck_assert(receive());
+	message.header.status = IC_STATUS_DISK_FULL;
+	reply();
+	expect(6, -EIO);
+	ck_assert_uint_eq(result.status, IC_STATUS_DISK_FULL);
+	ck_assert(receive());
+	ck_assert_uint_eq(message.body[0], IC_FCOPY_CANCEL);
 	end();
 }
 END_TEST
