@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vmbus/protocol/ic.h"
 #include "vmbus/server/server.h"
 
 struct ic;
@@ -87,10 +88,6 @@ typedef void ic_done(void *arg, int error, uint32_t status);
 #define IC_KVP_VALUE_MAX   3072u
 #define IC_KVP_TIMEOUT_MS  40000u    /* Linux answers within 30 s */
 
-enum ic_kvp_operation { IC_KVP_GET, IC_KVP_SET, IC_KVP_DELETE, IC_KVP_ENUMERATE };
-/** Who writes what: host, guest, the guest's own description (enumerate only), the host's description of itself, the host's inner one. */
-enum ic_kvp_pool { IC_KVP_EXTERNAL, IC_KVP_GUEST, IC_KVP_AUTO, IC_KVP_AUTO_EXTERNAL, IC_KVP_AUTO_INTERNAL, IC_KVP_POOLS };
-
 struct ic_kvp_request {
 	enum ic_kvp_operation operation;
 	enum ic_kvp_pool pool;
@@ -122,8 +119,6 @@ int ic_vss_thaw(struct ic *ic, ic_done *done, void *arg);
 /** What the guest said of a backup of a running guest, at the last freeze (Linux: 5, it recovers by itself). */
 uint32_t ic_vss_flags(const struct ic *ic);
 
-#define IC_FCOPY_OVERWRITE  1u
-#define IC_FCOPY_MAKE_PATH  2u
 #define IC_FCOPY_TIMEOUT_MS 40000u
 
 struct ic_fcopy_request {

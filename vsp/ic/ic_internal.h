@@ -4,11 +4,9 @@
 #define BULKHEAD_VSP_IC_IC_INTERNAL_H
 
 #include "vsp/ic/ic.h"
-#include "vsp/ic/ic_protocol.h"
 
 enum ic_phase { IC_PHASE_CLOSED, IC_PHASE_NEGOTIATING, IC_PHASE_READY, IC_PHASE_REFUSED, IC_PHASE_COUNT };
 
-#define IC_VERSION(major, minor) ((uint32_t)(major) << 16 | (minor))
 /* Of messages that come round by themselves: how many may be unanswered before the next is held back. */
 #define IC_MAX_UNANSWERED 4u
 

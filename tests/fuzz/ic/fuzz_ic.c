@@ -4,7 +4,7 @@
 #include "tests/fuzz/vmbus/fuzz_input.h"
 #include "tests/unit/vmbus/harness.h"
 #include "vsp/ic/ic.h"
-#include "vsp/ic/ic_protocol.h"
+#include "vmbus/protocol/ic.h"
 
 #include <assert.h>
 

@@ -5,7 +5,7 @@
 
 #include "tests/unit/vmbus/harness.h"
 #include "vsp/ic/ic.h"
-#include "vsp/ic/ic_protocol.h"
+#include "vmbus/protocol/ic.h"
 
 #include <check.h>
 #include <errno.h>

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Messages of the integration components, in in-band packets (Linux include/linux/hyperv.h, icmsg_hdr and what follows it). */
-#ifndef BULKHEAD_VSP_IC_IC_PROTOCOL_H
-#define BULKHEAD_VSP_IC_IC_PROTOCOL_H
+/*
+ * Messages of the integration components, in in-band packets (Linux include/linux/hyperv.h, icmsg_hdr and what follows it). Guest and host side
+ * include this. Each message is the host's; the guest's answer is the same message with its result in it.
+ */
+#ifndef BULKHEAD_VMBUS_PROTOCOL_IC_H
+#define BULKHEAD_VMBUS_PROTOCOL_IC_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -47,6 +50,7 @@ struct ic_header {
 _Static_assert(sizeof(struct ic_header) == 28, "hyperv.h, vmbuspipe_hdr and icmsg_hdr");
 _Static_assert(offsetof(struct ic_header, status) == 20, "hyperv.h, icmsg_hdr");
 
+#define IC_VERSION(major, minor) ((uint32_t)(major) << 16 | (minor))
 #define IC_MAX_VERSIONS 8u
 
 /** The host's lists of versions, newest first; the guest answers with one of each, or with none. */
@@ -105,6 +109,10 @@ _Static_assert(offsetof(struct ic_time_4, flags) == 16, "hyperv.h, ictimesync_re
 #define IC_KVP_U32         4u
 #define IC_KVP_U64         8u
 
+enum ic_kvp_operation { IC_KVP_GET, IC_KVP_SET, IC_KVP_DELETE, IC_KVP_ENUMERATE };
+/** Who writes what: host, guest, the guest's own description (enumerate only), the host's description of itself, the host's inner one. */
+enum ic_kvp_pool { IC_KVP_EXTERNAL, IC_KVP_GUEST, IC_KVP_AUTO, IC_KVP_AUTO_EXTERNAL, IC_KVP_AUTO_INTERNAL, IC_KVP_POOLS };
+
 struct ic_kvp_value {
 	uint32_t type;               /* IC_KVP_TEXT, ... */
 	uint32_t key_bytes, value_bytes;
@@ -145,6 +153,8 @@ _Static_assert(sizeof(struct ic_vss) == 12, "hyperv.h, hv_vss_msg");
 /* Files for the guest (hv_fcopy_hdr, hv_start_fcopy, hv_do_fcopy; packed there, so their alignment is spelt out). */
 enum ic_fcopy_operation { IC_FCOPY_START, IC_FCOPY_WRITE, IC_FCOPY_COMPLETE, IC_FCOPY_CANCEL };
 
+#define IC_FCOPY_OVERWRITE  1u
+#define IC_FCOPY_MAKE_PATH  2u
 #define IC_FCOPY_NAME_UNITS 260u
 #define IC_FCOPY_FRAGMENT   6144u
 
@@ -157,7 +167,7 @@ struct ic_fcopy_start {
 	struct ic_fcopy_header header;
 	uint8_t  file[IC_FCOPY_NAME_UNITS * 2]; /* 36: UTF-16LE */
 	uint8_t  path[IC_FCOPY_NAME_UNITS * 2];
-	uint32_t flags;              /* 1076: IC_FCOPY_OVERWRITE, IC_FCOPY_MAKE_PATH of ic.h */
+	uint32_t flags;              /* 1076: IC_FCOPY_OVERWRITE, IC_FCOPY_MAKE_PATH */
 	uint32_t size[2];            /* low word first */
 };
 _Static_assert(offsetof(struct ic_fcopy_start, flags) == 1076 && sizeof(struct ic_fcopy_start) == 1088, "hyperv.h, hv_start_fcopy");
