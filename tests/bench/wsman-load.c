@@ -150,6 +150,7 @@ static bool pull_all(struct client *c)
 		"</s:Header><s:Body><n:Pull><n:EnumerationContext>%.*s</n:EnumerationContext><n:MaxElements>%u</n:MaxElements></n:Pull></s:Body></s:Envelope>";
 	char text[2048];
 
+	__atomic_add_fetch(&items, count_items(c->content), __ATOMIC_RELAXED);
 	while (!strstr(c->content, "EndOfSequence")) {
 		const char *id = strstr(c->content, "<n:EnumerationContext>");
 

@@ -42,16 +42,17 @@ ms() {
 }
 
 expected() {
-	[ "$1" = "$2" ] || { echo "    $1 items instead of $2"; bad=1; }
+	[ "$1" -ge "$2" ] || { echo "    $1 items instead of $2"; bad=1; }
 }
 
 for class in Msvm_ComputerSystem Msvm_VirtualSystemSettingData Msvm_ProcessorSettingData Msvm_MemorySettingData; do
 	enumerate "SELECT * FROM $class" ""
 	figure "$class, one a Pull" --requests 3 --enumerate
 	[ "$p50_us" -lt 1000000 ] || { echo "    a second or more"; bad=1; }
-	[ "$items" -ge 3000 ] || expected "$items" 3000
+	expected "$items" 3000
 	enumerate "SELECT * FROM $class"
-	figure "$class, optimised" --requests 5
+	figure "$class, optimised" --requests 3 --enumerate --max-elements 32000
+	expected "$items" 3000
 done
 enumerate "SELECT * FROM Msvm_ComputerSystem WHERE Name='00000000-0000-4000-8000-000000000500'"
 figure "one of 1,000 by its name" --requests 2000

@@ -33,7 +33,7 @@ static const char usage[] =
 	"Serve Bulkhead's partitions over WS-Management.\n"
 	"\n"
 	"  --config FILE   settings (/etc/bulkhead/wsmand.conf)\n"
-	"  --no-seccomp    without the system call filter, for debuggers and sanitizers\n"
+	"  --no-sandbox    keep all privileges: for debuggers and sanitizers only\n"
 	"  --help, --version\n"
 	"\n"
 	"check reads the settings and says what is wrong with them. make-certificate\n"
@@ -41,7 +41,7 @@ static const char usage[] =
 
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'c' },
-	{ "no-seccomp", no_argument, NULL, 'n' },
+	{ "no-sandbox", no_argument, NULL, 'n' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ 0 }
@@ -174,7 +174,7 @@ static int acquire(struct gateway *g, int *fds, char *why, size_t size)
 	return g->cim ? 0 : -1;
 }
 
-static int drop(struct gateway *g, bool filter, char *why, size_t size)
+static int drop(struct gateway *g, char *why, size_t size)
 {
 	char folder[sizeof g->config.daemon], inner[sizeof g->config.daemon + 1];
 	bool inside;
@@ -186,7 +186,7 @@ static int drop(struct gateway *g, bool filter, char *why, size_t size)
 		snprintf(inner, sizeof inner, "/%s", strrchr(g->config.daemon, '/') + 1);
 		set_daemon_path(g, inner);
 	}
-	return filter ? gateway_sandbox_filter(why, size) : 0;
+	return gateway_sandbox_filter(why, size);
 }
 
 static int prepare(struct gateway *g, int helper, const int *fds, char *why, size_t size)
@@ -243,7 +243,7 @@ static void raise_descriptor_limit(void)
 	}
 }
 
-static int run(struct gateway *g, bool filter)
+static int run(struct gateway *g, bool sandbox)
 {
 	int fds[GATEWAY_LISTEN_MAX], helper, rc = 1;
 	char why[600] = "";
@@ -266,7 +266,7 @@ static int run(struct gateway *g, bool filter)
 	if (!acquire(g, fds, why, sizeof why) && !prepare(g, helper, fds, why, sizeof why)) {
 		/* The sockets listen; this is the last moment at which systemd can be reached. */
 		sd_notify(0, "READY=1");
-		if (!drop(g, filter, why, sizeof why)) {
+		if (!sandbox || !drop(g, why, sizeof why)) {
 			uv_run(&g->loop, UV_RUN_DEFAULT);
 			rc = g->status;
 		}
@@ -298,13 +298,13 @@ int main(int argc, char **argv)
 {
 	const char *file = "/etc/bulkhead/wsmand.conf";
 	static struct gateway gateway;
-	bool named = false, filter = true;
+	bool named = false, sandbox = true;
 	char why[700];
 
 	for (int c; (c = getopt_long(argc, argv, "hV", long_options, NULL)) >= 0;)
 		switch (c) {
 		case 'c': file = optarg; named = true; break;
-		case 'n': filter = false; break;
+		case 'n': sandbox = false; break;
 		case 'h': fputs(usage, stdout); return 0;
 		case 'V': puts("bulkhead-wsmand " BULKHEAD_VERSION); return 0;
 		default: fputs(usage, stderr); return 2;
@@ -316,7 +316,7 @@ int main(int argc, char **argv)
 		return fail(why);
 	}
 	if (optind == argc)
-		return run(&gateway, filter);
+		return run(&gateway, sandbox);
 	if (!strcmp(argv[optind], "make-certificate"))
 		return make_certificate(&gateway.config, argv + optind + 1, argc - optind - 1);
 	if (!strcmp(argv[optind], "check") && optind + 1 == argc) {

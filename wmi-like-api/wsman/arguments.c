@@ -12,10 +12,10 @@ static int out_of_memory(struct fault *fault)
 	return fault_set(fault, FAULT_INTERNAL_ERROR, NULL, "out of memory");
 }
 
-static int path_at_depth(struct pool *pool, const struct reference *reference, struct cim_path *ret, unsigned depth, struct fault *fault)
+static int path_at_depth(struct scratch *scratch, const struct reference *reference, struct cim_path *ret, unsigned depth, struct fault *fault)
 {
-	struct cim_named_value *keys = pool_alloc(pool, sizeof *keys * (reference->count + 1));
-	struct cim_item *items = pool_alloc(pool, sizeof *items * (reference->count + 1));
+	struct cim_named_value *keys = scratch_alloc(scratch, sizeof *keys * (reference->count + 1));
+	struct cim_item *items = scratch_alloc(scratch, sizeof *items * (reference->count + 1));
 
 	if (!keys || !items)
 		return out_of_memory(fault);
@@ -26,11 +26,11 @@ static int path_at_depth(struct pool *pool, const struct reference *reference, s
 		keys[i].value = (struct cim_value){ .count = 1, .items = &items[i] };
 		items[i].text = selector->value;
 		if (selector->reference) {
-			struct cim_path *inner = pool_alloc(pool, sizeof *inner);
+			struct cim_path *inner = scratch_alloc(scratch, sizeof *inner);
 
 			if (!inner)
 				return out_of_memory(fault);
-			if (depth >= EPR_DEPTH_MAX || path_at_depth(pool, selector->reference, inner, depth + 1, fault))
+			if (depth >= EPR_DEPTH_MAX || path_at_depth(scratch, selector->reference, inner, depth + 1, fault))
 				return -1;
 			items[i].path = inner;
 		}
@@ -39,28 +39,28 @@ static int path_at_depth(struct pool *pool, const struct reference *reference, s
 	return 0;
 }
 
-int arguments_path(struct pool *pool, const struct reference *reference, struct cim_path *ret, struct fault *fault)
+int arguments_path(struct scratch *scratch, const struct reference *reference, struct cim_path *ret, struct fault *fault)
 {
-	return path_at_depth(pool, reference, ret, 0, fault);
+	return path_at_depth(scratch, reference, ret, 0, fault);
 }
 
-static int parse_reference(struct pool *pool, const xmlNode *element, struct cim_item *item, struct fault *fault)
+static int parse_reference(struct scratch *scratch, const xmlNode *element, struct cim_item *item, struct fault *fault)
 {
-	struct reference *reference = pool_alloc(pool, sizeof *reference);
-	struct cim_path *path = pool_alloc(pool, sizeof *path);
+	struct reference *reference = scratch_alloc(scratch, sizeof *reference);
+	struct cim_path *path = scratch_alloc(scratch, sizeof *path);
 
 	if (!reference || !path)
 		return out_of_memory(fault);
-	if (reference_parse(pool, element, reference, 0, fault) || arguments_path(pool, reference, path, fault))
+	if (reference_parse(scratch, element, reference, 0, fault) || arguments_path(scratch, reference, path, fault))
 		return -1;
 	item->path = path;
 	return 0;
 }
 
 /* "p:Msvm_X_Type" of xsi:type, else the last word of the namespace of what is inside. */
-static const char *class_of(struct pool *pool, const xmlNode *element)
+static const char *class_of(struct scratch *scratch, const xmlNode *element)
 {
-	const char *type = node_attribute(pool, element, "type"), *name;
+	const char *type = node_attribute(scratch, element, "type"), *name;
 	const xmlNode *inside = node_first(element);
 	size_t size;
 
@@ -69,17 +69,17 @@ static const char *class_of(struct pool *pool, const xmlNode *element)
 		size = strlen(name);
 		if (size > 5 && !strcmp(name + size - 5, "_Type"))
 			size -= 5;
-		return pool_copy(pool, name, size);
+		return scratch_copy(scratch, name, size);
 	}
 	if (!inside || !inside->ns || !strrchr((const char *)inside->ns->href, '/'))
 		return "";
 	name = strrchr((const char *)inside->ns->href, '/') + 1;
-	return pool_copy(pool, name, strlen(name));
+	return scratch_copy(scratch, name, strlen(name));
 }
 
-static int parse_instance(struct pool *pool, const xmlNode *element, struct cim_item *item, struct fault *fault)
+static int parse_instance(struct scratch *scratch, const xmlNode *element, struct cim_item *item, struct fault *fault)
 {
-	struct cim_instance *instance = pool_alloc(pool, sizeof *instance);
+	struct cim_instance *instance = scratch_alloc(scratch, sizeof *instance);
 	struct argument_list list;
 	const char *text;
 
@@ -87,24 +87,24 @@ static int parse_instance(struct pool *pool, const xmlNode *element, struct cim_
 		return out_of_memory(fault);
 	item->instance = instance;
 	if (!node_first(element)) {
-		text = node_text(pool, element);
-		return text ? embedded_parse(pool, text, strlen(text), instance, fault) : out_of_memory(fault);
+		text = node_text(scratch, element);
+		return text ? embedded_parse(scratch, text, strlen(text), instance, fault) : out_of_memory(fault);
 	}
-	if (arguments_parse_properties(pool, element, &list, fault))
+	if (arguments_parse_properties(scratch, element, &list, fault))
 		return -1;
-	instance->class_name = class_of(pool, element);
+	instance->class_name = class_of(scratch, element);
 	instance->properties = list.values;
 	instance->property_count = list.count;
 	return instance->class_name ? 0 : out_of_memory(fault);
 }
 
-static int parse_item(struct pool *pool, const xmlNode *element, enum cim_type type, struct cim_item *item, struct fault *fault)
+static int parse_item(struct scratch *scratch, const xmlNode *element, enum cim_type type, struct cim_item *item, struct fault *fault)
 {
 	if (type == CIM_REFERENCE)
-		return parse_reference(pool, element, item, fault);
+		return parse_reference(scratch, element, item, fault);
 	if (type == CIM_INSTANCE)
-		return parse_instance(pool, element, item, fault);
-	item->text = type == CIM_STRING ? node_text_exact(pool, element) : node_text(pool, element);
+		return parse_instance(scratch, element, item, fault);
+	item->text = type == CIM_STRING ? node_text_exact(scratch, element) : node_text(scratch, element);
 	return item->text ? 0 : out_of_memory(fault);
 }
 
@@ -125,7 +125,7 @@ static bool came_before(const xmlNode *element)
 }
 
 /* All values of one name, of which element is the first. */
-static int parse_named(struct pool *pool, const xmlNode *element, enum cim_type type, bool array, struct cim_named_value *named, struct fault *fault)
+static int parse_named(struct scratch *scratch, const xmlNode *element, enum cim_type type, bool array, struct cim_named_value *named, struct fault *fault)
 {
 	struct cim_item *items;
 	unsigned count = 0, i = 0;
@@ -135,8 +135,8 @@ static int parse_named(struct pool *pool, const xmlNode *element, enum cim_type 
 	if (count > ITEMS_MAX || (count > 1 && !array))
 		return fault_set(fault, FAULT_INVALID_PARAMETER, "InvalidValue", "<%.100s>: %s", (const char *)element->name,
 				 array ? "too many values" : "is there twice");
-	items = pool_alloc(pool, count * sizeof *items);
-	named->name = pool_copy(pool, (const char *)element->name, strlen((const char *)element->name));
+	items = scratch_alloc(scratch, count * sizeof *items);
+	named->name = scratch_copy(scratch, (const char *)element->name, strlen((const char *)element->name));
 	if (!items || !named->name)
 		return out_of_memory(fault);
 	named->value = (struct cim_value){ .array = array, .count = count, .items = items };
@@ -146,12 +146,12 @@ static int parse_named(struct pool *pool, const xmlNode *element, enum cim_type 
 		return 0;
 	}
 	for (const xmlNode *node = element; node; node = node_next(node))
-		if (!strcmp((const char *)node->name, (const char *)element->name) && parse_item(pool, node, type, &items[i++], fault))
+		if (!strcmp((const char *)node->name, (const char *)element->name) && parse_item(scratch, node, type, &items[i++], fault))
 			return -1;
 	return 0;
 }
 
-static int make_room(struct pool *pool, const xmlNode *parent, struct argument_list *ret, struct fault *fault)
+static int make_room(struct scratch *scratch, const xmlNode *parent, struct argument_list *ret, struct fault *fault)
 {
 	unsigned count = 0;
 
@@ -160,13 +160,13 @@ static int make_room(struct pool *pool, const xmlNode *parent, struct argument_l
 	*ret = (struct argument_list){ 0 };
 	if (count > ITEMS_MAX)
 		return fault_set(fault, FAULT_INVALID_PARAMETER, NULL, "<%.100s> has more than %u values", (const char *)parent->name, ITEMS_MAX);
-	ret->values = pool_alloc(pool, (count < ARGUMENTS_MAX ? count + 1 : ARGUMENTS_MAX) * sizeof *ret->values);
+	ret->values = scratch_alloc(scratch, (count < ARGUMENTS_MAX ? count + 1 : ARGUMENTS_MAX) * sizeof *ret->values);
 	return ret->values ? 0 : out_of_memory(fault);
 }
 
-int arguments_parse(struct pool *pool, const xmlNode *input, const struct cim_method *method, struct argument_list *ret, struct fault *fault)
+int arguments_parse(struct scratch *scratch, const xmlNode *input, const struct cim_method *method, struct argument_list *ret, struct fault *fault)
 {
-	if (make_room(pool, input, ret, fault))
+	if (make_room(scratch, input, ret, fault))
 		return -1;
 	for (const xmlNode *child = node_first(input); child; child = node_next(child)) {
 		const struct cim_parameter *parameter = parameter_of(method, (const char *)child->name);
@@ -178,23 +178,23 @@ int arguments_parse(struct pool *pool, const xmlNode *input, const struct cim_me
 			continue;
 		if (ret->count == ARGUMENTS_MAX)
 			return fault_set(fault, FAULT_INVALID_PARAMETER, NULL, "more than %u arguments", ARGUMENTS_MAX);
-		if (parse_named(pool, child, parameter->type, parameter->array, &ret->values[ret->count], fault))
+		if (parse_named(scratch, child, parameter->type, parameter->array, &ret->values[ret->count], fault))
 			return -1;
 		ret->values[ret->count++].name = parameter->name;
 	}
 	return 0;
 }
 
-int arguments_parse_properties(struct pool *pool, const xmlNode *instance, struct argument_list *ret, struct fault *fault)
+int arguments_parse_properties(struct scratch *scratch, const xmlNode *instance, struct argument_list *ret, struct fault *fault)
 {
-	if (make_room(pool, instance, ret, fault))
+	if (make_room(scratch, instance, ret, fault))
 		return -1;
 	for (const xmlNode *child = node_first(instance); child; child = node_next(child)) {
 		if (came_before(child))
 			continue;
 		if (ret->count == ARGUMENTS_MAX)
 			return fault_set(fault, FAULT_INVALID_PARAMETER, NULL, "more than %u properties", ARGUMENTS_MAX);
-		if (parse_named(pool, child, node_child(child, NULL, "ReferenceParameters") ? CIM_REFERENCE : CIM_STRING, true,
+		if (parse_named(scratch, child, node_child(child, NULL, "ReferenceParameters") ? CIM_REFERENCE : CIM_STRING, true,
 				&ret->values[ret->count++], fault))
 			return -1;
 	}

@@ -10,17 +10,17 @@
 #define ITEMS_MAX      1024u   /**< values of an array */
 
 struct argument_list {
-	struct cim_named_value *values;   /**< the pool's */
+	struct cim_named_value *values;   /**< the scratch's */
 	unsigned count;
 };
 
 /** The children of <M_INPUT>; the method's parameters say what each is. Unknown names are a fault. */
-int arguments_parse(struct pool *pool, const xmlNode *input, const struct cim_method *method, struct argument_list *ret, struct fault *fault);
+int arguments_parse(struct scratch *scratch, const xmlNode *input, const struct cim_method *method, struct argument_list *ret, struct fault *fault);
 /** The children of an instance's element, as text; class may be NULL. */
-int arguments_parse_properties(struct pool *pool, const xmlNode *instance, struct argument_list *ret, struct fault *fault);
+int arguments_parse_properties(struct scratch *scratch, const xmlNode *instance, struct argument_list *ret, struct fault *fault);
 /** An embedded instance as text: <INSTANCE CLASSNAME=…><PROPERTY …> of DSP0201. */
-int embedded_parse(struct pool *pool, const char *text, size_t size, struct cim_instance *ret, struct fault *fault);
+int embedded_parse(struct scratch *scratch, const char *text, size_t size, struct cim_instance *ret, struct fault *fault);
 /** A reference as cim names it. */
-int arguments_path(struct pool *pool, const struct reference *reference, struct cim_path *ret, struct fault *fault);
+int arguments_path(struct scratch *scratch, const struct reference *reference, struct cim_path *ret, struct fault *fault);
 
 #endif

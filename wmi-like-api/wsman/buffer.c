@@ -142,15 +142,15 @@ void buffer_free(struct buffer *b)
 	*b = (struct buffer){ 0 };
 }
 
-struct pool_chunk {
-	struct pool_chunk *next;
+struct scratch_chunk {
+	struct scratch_chunk *next;
 	size_t used, size;
 	alignas(max_align_t) char bytes[];
 };
 
-void *pool_alloc(struct pool *a, size_t size)
+void *scratch_alloc(struct scratch *a, size_t size)
 {
-	struct pool_chunk *chunk = a->chunks;
+	struct scratch_chunk *chunk = a->chunks;
 	size_t room;
 	void *at;
 
@@ -171,16 +171,16 @@ void *pool_alloc(struct pool *a, size_t size)
 	return at;
 }
 
-char *pool_copy(struct pool *a, const char *text, size_t size)
+char *scratch_copy(struct scratch *a, const char *text, size_t size)
 {
-	char *copy = pool_alloc(a, size + 1);
+	char *copy = scratch_alloc(a, size + 1);
 
 	if (copy)
 		memcpy(copy, text, size);
 	return copy;
 }
 
-char *pool_format(struct pool *a, const char *format, ...)
+char *scratch_format(struct scratch *a, const char *format, ...)
 {
 	char *text, *copy = NULL;
 	va_list args;
@@ -190,17 +190,17 @@ char *pool_format(struct pool *a, const char *format, ...)
 	size = vasprintf(&text, format, args);
 	va_end(args);
 	if (size >= 0) {
-		copy = pool_copy(a, text, (size_t)size);
+		copy = scratch_copy(a, text, (size_t)size);
 		free(text);
 	}
 	return copy;
 }
 
-void pool_free(struct pool *a)
+void scratch_free(struct scratch *a)
 {
-	struct pool_chunk *next;
+	struct scratch_chunk *next;
 
-	for (struct pool_chunk *chunk = a->chunks; chunk; chunk = next) {
+	for (struct scratch_chunk *chunk = a->chunks; chunk; chunk = next) {
 		next = chunk->next;
 		free(chunk);
 	}

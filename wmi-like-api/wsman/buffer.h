@@ -25,15 +25,15 @@ void buffer_truncate(struct buffer *b, size_t size);
 char *buffer_steal(struct buffer *b, size_t *ret_size);
 void buffer_free(struct buffer *b);
 
-struct pool_chunk;
-struct pool {
-	struct pool_chunk *chunks;
+struct scratch_chunk;
+struct scratch {
+	struct scratch_chunk *chunks;
 };
 
 /** Zeroed, aligned for anything; NULL: out of memory. */
-void *pool_alloc(struct pool *a, size_t size);
-char *pool_copy(struct pool *a, const char *text, size_t size);
-char *pool_format(struct pool *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void pool_free(struct pool *a);
+void *scratch_alloc(struct scratch *a, size_t size);
+char *scratch_copy(struct scratch *a, const char *text, size_t size);
+char *scratch_format(struct scratch *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void scratch_free(struct scratch *a);
 
 #endif

@@ -29,7 +29,7 @@ static const xmlNode *find_instance(const xmlNode *node, unsigned depth)
 	return NULL;
 }
 
-static int parse_values(struct pool *pool, const xmlNode *parent, struct cim_value *value, struct fault *fault)
+static int parse_values(struct scratch *scratch, const xmlNode *parent, struct cim_value *value, struct fault *fault)
 {
 	struct cim_item *items;
 	unsigned count = 0;
@@ -38,7 +38,7 @@ static int parse_values(struct pool *pool, const xmlNode *parent, struct cim_val
 		count++;
 	if (count > ITEMS_MAX)
 		return fault_set(fault, FAULT_INVALID_PARAMETER, "InvalidValue", "an array of an embedded instance has more than %u values", ITEMS_MAX);
-	items = pool_alloc(pool, (count + 1) * sizeof *items);
+	items = scratch_alloc(scratch, (count + 1) * sizeof *items);
 	if (!items)
 		return out_of_memory(fault);
 	value->items = items;
@@ -46,23 +46,23 @@ static int parse_values(struct pool *pool, const xmlNode *parent, struct cim_val
 		if (!node_is(child, NULL, "VALUE"))
 			return fault_set(fault, FAULT_INVALID_PARAMETER, "InvalidValue", "<%.100s> in an embedded instance: only VALUE is understood",
 					 (const char *)child->name);
-		items[value->count].text = node_text_exact(pool, child);
+		items[value->count].text = node_text_exact(scratch, child);
 		if (!items[value->count++].text)
 			return out_of_memory(fault);
 	}
 	return 0;
 }
 
-static int parse_property(struct pool *pool, const xmlNode *property, struct cim_named_value *named, struct fault *fault)
+static int parse_property(struct scratch *scratch, const xmlNode *property, struct cim_named_value *named, struct fault *fault)
 {
 	bool array = node_is(property, NULL, "PROPERTY.ARRAY");
 	const xmlNode *values = array ? node_child(property, NULL, "VALUE.ARRAY") : property;
 
-	named->name = node_attribute(pool, property, "NAME");
+	named->name = node_attribute(scratch, property, "NAME");
 	if (!named->name || !*named->name)
 		return fault_set(fault, FAULT_INVALID_PARAMETER, "InvalidName", "a property of an embedded instance has no NAME");
 	named->value = (struct cim_value){ .array = array };
-	if (values && parse_values(pool, values, &named->value, fault))
+	if (values && parse_values(scratch, values, &named->value, fault))
 		return -1;
 	if (!array && named->value.count > 1)
 		return fault_set(fault, FAULT_INVALID_PARAMETER, "InvalidValue", "property '%.100s' of an embedded instance has two values", named->name);
@@ -70,11 +70,11 @@ static int parse_property(struct pool *pool, const xmlNode *property, struct cim
 	return 0;
 }
 
-static int parse_instance(struct pool *pool, const xmlNode *element, struct cim_instance *ret, struct fault *fault)
+static int parse_instance(struct scratch *scratch, const xmlNode *element, struct cim_instance *ret, struct fault *fault)
 {
-	struct cim_named_value *properties = pool_alloc(pool, ARGUMENTS_MAX * sizeof *properties);
+	struct cim_named_value *properties = scratch_alloc(scratch, ARGUMENTS_MAX * sizeof *properties);
 
-	*ret = (struct cim_instance){ .properties = properties, .class_name = node_attribute(pool, element, "CLASSNAME") };
+	*ret = (struct cim_instance){ .properties = properties, .class_name = node_attribute(scratch, element, "CLASSNAME") };
 	if (!properties)
 		return out_of_memory(fault);
 	if (!ret->class_name || !*ret->class_name)
@@ -84,13 +84,13 @@ static int parse_instance(struct pool *pool, const xmlNode *element, struct cim_
 			continue;   /* qualifiers; references, which no setting that can be changed has */
 		if (ret->property_count == ARGUMENTS_MAX)
 			return fault_set(fault, FAULT_INVALID_PARAMETER, NULL, "an embedded instance has more than %u properties", ARGUMENTS_MAX);
-		if (parse_property(pool, child, &properties[ret->property_count++], fault))
+		if (parse_property(scratch, child, &properties[ret->property_count++], fault))
 			return -1;
 	}
 	return 0;
 }
 
-int embedded_parse(struct pool *pool, const char *text, size_t size, struct cim_instance *ret, struct fault *fault)
+int embedded_parse(struct scratch *scratch, const char *text, size_t size, struct cim_instance *ret, struct fault *fault)
 {
 	const xmlNode *element;
 	char why[256];
@@ -101,7 +101,7 @@ int embedded_parse(struct pool *pool, const char *text, size_t size, struct cim_
 	if (!doc)
 		return fault_set(fault, FAULT_INVALID_PARAMETER, "InvalidValue", "an embedded instance is no well-formed XML: %s", why);
 	element = find_instance(xmlDocGetRootElement(doc), 0);
-	rc = element ? parse_instance(pool, element, ret, fault)
+	rc = element ? parse_instance(scratch, element, ret, fault)
 		     : fault_set(fault, FAULT_INVALID_PARAMETER, "InvalidValue", "there is no <INSTANCE> in an embedded instance");
 	xmlFreeDoc(doc);
 	return rc;

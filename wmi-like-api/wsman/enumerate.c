@@ -22,7 +22,7 @@ void render_item(struct buffer *b, enum item_mode mode, enum render_style style,
 static int parse_mode(struct wsman_call *call, const xmlNode *request, enum item_mode *ret)
 {
 	const xmlNode *element = node_child(request, NS_WSMAN, "EnumerationMode");
-	const char *text = element ? node_text(&call->envelope.pool, element) : "";
+	const char *text = element ? node_text(&call->envelope.scratch, element) : "";
 
 	*ret = ITEM_OBJECT;
 	if (!text || !*text || !strcmp(text, "EnumerateObject"))
@@ -39,7 +39,7 @@ static int parse_mode(struct wsman_call *call, const xmlNode *request, enum item
 static int parse_max_elements(struct wsman_call *call, const xmlNode *request, const char *uri, unsigned *ret)
 {
 	const xmlNode *element = node_child(request, uri, "MaxElements");
-	const char *text = element ? node_text(&call->envelope.pool, element) : NULL;
+	const char *text = element ? node_text(&call->envelope.scratch, element) : NULL;
 	char *end;
 	unsigned long long number;
 
@@ -78,14 +78,14 @@ static char *association_query(struct wsman_call *call, const xmlNode *filter)
 {
 	const xmlNode *what = node_first(filter), *object = what ? node_child(what, NULL, "Object") : NULL;
 	bool references = what && node_is(what, NULL, "AssociationInstances"), any = false;
-	struct pool *pool = &call->envelope.pool;
-	struct reference *source = pool_alloc(pool, sizeof *source);
+	struct scratch *scratch = &call->envelope.scratch;
+	struct reference *source = scratch_alloc(scratch, sizeof *source);
 	struct buffer b = { 0 };
 	char *query;
 	size_t size;
 
 	if (!source || !object || (!references && !node_is(what, NULL, "AssociatedInstances")) ||
-	    reference_parse(pool, object, source, 0, &call->fault) || !is_word(source->class)) {
+	    reference_parse(scratch, object, source, 0, &call->fault) || !is_word(source->class)) {
 		fault_set(&call->fault, FAULT_CANNOT_PROCESS_FILTER, NULL, "the association filter names no object");
 		return NULL;
 	}
@@ -99,7 +99,7 @@ static char *association_query(struct wsman_call *call, const xmlNode *filter)
 	buffer_put(&b, "}");
 	for (unsigned i = 0; i < 4; i++) {
 		const xmlNode *element = node_child(what, NULL, association_words[i][0]);
-		const char *text = element ? node_text(pool, element) : NULL;
+		const char *text = element ? node_text(scratch, element) : NULL;
 
 		if (!text || !is_word(text))
 			continue;
@@ -109,7 +109,7 @@ static char *association_query(struct wsman_call *call, const xmlNode *filter)
 	}
 	query = buffer_steal(&b, &size);
 	if (query) {
-		char *copy = pool_copy(pool, query, size);
+		char *copy = scratch_copy(scratch, query, size);
 
 		free(query);
 		query = copy;
@@ -127,7 +127,7 @@ static int parse_filter(struct wsman_call *call, const xmlNode *request, const c
 		filter = node_child(request, NS_ENUMERATION, "Filter");
 	if (!filter)
 		return 0;
-	dialect = node_attribute(&call->envelope.pool, filter, "Dialect");
+	dialect = node_attribute(&call->envelope.scratch, filter, "Dialect");
 	if (dialect && !strcmp(dialect, DIALECT_ASSOCIATION)) {
 		*ret = association_query(call, filter);
 		return *ret ? 0 : fault_set(&call->fault, FAULT_INTERNAL_ERROR, NULL, "out of memory");
@@ -135,7 +135,7 @@ static int parse_filter(struct wsman_call *call, const xmlNode *request, const c
 	if (!dialect || (strcasecmp(dialect, DIALECT_WQL) && strcasecmp(dialect, DIALECT_CQL)))
 		return fault_set(&call->fault, FAULT_FILTER_DIALECT, NULL, "filter dialect '%.200s' is not served; %s is", dialect ? dialect : "",
 				 DIALECT_WQL);
-	*ret = node_text(&call->envelope.pool, filter);
+	*ret = node_text(&call->envelope.scratch, filter);
 	return *ret ? 0 : fault_set(&call->fault, FAULT_INTERNAL_ERROR, NULL, "out of memory");
 }
 
@@ -243,7 +243,7 @@ int do_enumerate(struct wsman_call *call)
 	if (!list)
 		return -1;
 	expires = node_child(request, NS_ENUMERATION, "Expires");
-	context = context_new(call, expires ? node_text(&call->envelope.pool, expires) : NULL);
+	context = context_new(call, expires ? node_text(&call->envelope.scratch, expires) : NULL);
 	if (!context) {
 		cim_list_free(list);
 		return -1;
@@ -263,7 +263,7 @@ static struct context *named_context(struct wsman_call *call, const char *elemen
 		fault_set(&call->fault, FAULT_SCHEMA_VALIDATION, NULL, "the body holds no <%s> with an EnumerationContext", element);
 		return NULL;
 	}
-	id = node_text(&call->envelope.pool, named);
+	id = node_text(&call->envelope.scratch, named);
 	return context_find(call, id ? id : "");
 }
 

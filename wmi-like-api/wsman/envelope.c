@@ -25,7 +25,7 @@ static int out_of_memory(struct fault *fault)
 	return fault_set(fault, FAULT_INTERNAL_ERROR, NULL, "out of memory");
 }
 
-int reference_parse_uri(struct pool *pool, const char *uri, struct reference *reference, struct fault *fault)
+int reference_parse_uri(struct scratch *scratch, const char *uri, struct reference *reference, struct fault *fault)
 {
 	const char *rest, *slash;
 	char *space;
@@ -43,8 +43,8 @@ int reference_parse_uri(struct pool *pool, const char *uri, struct reference *re
 	slash = strrchr(rest, '/');
 	if (!slash)
 		return fault_set(fault, FAULT_DESTINATION_UNREACHABLE, "InvalidResourceURI", "resource URI '%.200s' names no class", uri);
-	space = pool_copy(pool, rest, (size_t)(slash - rest));
-	reference->class = pool_copy(pool, slash + 1, strcspn(slash + 1, "?"));
+	space = scratch_copy(scratch, rest, (size_t)(slash - rest));
+	reference->class = scratch_copy(scratch, slash + 1, strcspn(slash + 1, "?"));
 	if (!space || !reference->class)
 		return out_of_memory(fault);
 	for (char *c = space; *c; c++)
@@ -53,7 +53,7 @@ int reference_parse_uri(struct pool *pool, const char *uri, struct reference *re
 	return 0;
 }
 
-static int parse_selectors(struct pool *pool, const xmlNode *set, struct reference *reference, unsigned depth, struct fault *fault)
+static int parse_selectors(struct scratch *scratch, const xmlNode *set, struct reference *reference, unsigned depth, struct fault *fault)
 {
 	for (xmlNode *child = node_first(set); child; child = node_next(child)) {
 		xmlNode *nested = addressing_child(child, "EndpointReference");
@@ -64,19 +64,19 @@ static int parse_selectors(struct pool *pool, const xmlNode *set, struct referen
 			continue;
 		if (reference->count == SELECTORS_MAX)
 			return fault_set(fault, FAULT_INVALID_SELECTORS, "SelectorLimit", "more than %u selectors", SELECTORS_MAX);
-		selector->name = node_attribute(pool, child, "Name");
+		selector->name = node_attribute(scratch, child, "Name");
 		if (!selector->name || !*selector->name)
 			return fault_set(fault, FAULT_INVALID_SELECTORS, "InsufficientSelectors", "a selector has no Name");
 		if (reference_selector(reference, selector->name))
 			return fault_set(fault, FAULT_INVALID_SELECTORS, "DuplicateSelectors", "selector '%.100s' is there twice", selector->name);
 		if (nested) {
-			inner = pool_alloc(pool, sizeof *inner);
+			inner = scratch_alloc(scratch, sizeof *inner);
 			if (!inner)
 				return out_of_memory(fault);
-			if (reference_parse(pool, nested, inner, depth + 1, fault))
+			if (reference_parse(scratch, nested, inner, depth + 1, fault))
 				return -1;
 			selector->reference = inner;
-		} else if (!(selector->value = node_text_exact(pool, child))) {
+		} else if (!(selector->value = node_text_exact(scratch, child))) {
 			return out_of_memory(fault);
 		}
 		reference->count++;
@@ -85,7 +85,7 @@ static int parse_selectors(struct pool *pool, const xmlNode *set, struct referen
 }
 
 /* The namespace that MI clients name by a selector is no key of the instance. */
-static void take_namespace(struct pool *pool, struct reference *reference)
+static void take_namespace(struct scratch *scratch, struct reference *reference)
 {
 	unsigned kept = 0;
 
@@ -95,7 +95,7 @@ static void take_namespace(struct pool *pool, struct reference *reference)
 			continue;
 		}
 		if (!*reference->space && reference->selectors[i].value) {
-			char *space = pool_copy(pool, reference->selectors[i].value, strlen(reference->selectors[i].value));
+			char *space = scratch_copy(scratch, reference->selectors[i].value, strlen(reference->selectors[i].value));
 
 			for (char *c = space; c && *c; c++)
 				*c = *c == '\\' ? '/' : (char)tolower((unsigned char)*c);
@@ -105,7 +105,7 @@ static void take_namespace(struct pool *pool, struct reference *reference)
 	reference->count = kept;
 }
 
-int reference_parse(struct pool *pool, const xmlNode *element, struct reference *reference, unsigned depth, struct fault *fault)
+int reference_parse(struct scratch *scratch, const xmlNode *element, struct reference *reference, unsigned depth, struct fault *fault)
 {
 	xmlNode *inside = addressing_child(element, "EndpointReference"), *parameters, *uri;
 	const char *text;
@@ -120,13 +120,13 @@ int reference_parse(struct pool *pool, const xmlNode *element, struct reference 
 	if (!uri)
 		return fault_set(fault, FAULT_INVALID_PARAMETER, NULL, "<%.60s> is no endpoint reference: it has no ReferenceParameters with a ResourceURI",
 				 (const char *)element->name);
-	text = node_text(pool, uri);
+	text = node_text(scratch, uri);
 	if (!text)
 		return out_of_memory(fault);
-	if (reference_parse_uri(pool, text, reference, fault) ||
-	    parse_selectors(pool, node_child(parameters, NS_WSMAN, "SelectorSet"), reference, depth, fault))
+	if (reference_parse_uri(scratch, text, reference, fault) ||
+	    parse_selectors(scratch, node_child(parameters, NS_WSMAN, "SelectorSet"), reference, depth, fault))
 		return -1;
-	take_namespace(pool, reference);
+	take_namespace(scratch, reference);
 	return 0;
 }
 
@@ -197,7 +197,7 @@ static bool is_ignored(const xmlNode *header)
 
 static int parse_reply_to(struct envelope *e, const xmlNode *header, struct fault *fault)
 {
-	const char *address = node_text(&e->pool, addressing_child(header, "Address"));
+	const char *address = node_text(&e->scratch, addressing_child(header, "Address"));
 
 	if (!address)
 		return out_of_memory(fault);
@@ -208,7 +208,7 @@ static int parse_reply_to(struct envelope *e, const xmlNode *header, struct faul
 
 static int parse_number(struct envelope *e, const xmlNode *header, struct fault *fault)
 {
-	const char *text = node_text(&e->pool, header);
+	const char *text = node_text(&e->scratch, header);
 	int64_t ms;
 	char *end;
 
@@ -231,7 +231,7 @@ static int parse_number(struct envelope *e, const xmlNode *header, struct fault 
 
 static int parse_text(struct envelope *e, const xmlNode *header, const char **ret, struct fault *fault)
 {
-	*ret = node_text(&e->pool, header);
+	*ret = node_text(&e->scratch, header);
 	return *ret ? 0 : out_of_memory(fault);
 }
 
@@ -248,7 +248,7 @@ static int parse_header(struct envelope *e, const xmlNode *header, struct fault 
 	if (node_is(header, NS_WSMAN, "ResourceURI"))
 		return parse_text(e, header, &e->target.uri, fault);
 	if (node_is(header, NS_WSMAN, "SelectorSet"))
-		return parse_selectors(&e->pool, header, &e->target, 0, fault);
+		return parse_selectors(&e->scratch, header, &e->target, 0, fault);
 	if (node_is(header, NS_WSMAN, "OperationTimeout") || node_is(header, NS_WSMAN, "MaxEnvelopeSize"))
 		return parse_number(e, header, fault);
 	if (node_is(header, NS_EVENTING, "Identifier"))
@@ -272,9 +272,9 @@ static int parse_headers(struct envelope *e, const xmlNode *root, struct fault *
 		*fault = first;
 		return -1;
 	}
-	if (*e->target.uri && reference_parse_uri(&e->pool, e->target.uri, &e->target, fault))
+	if (*e->target.uri && reference_parse_uri(&e->scratch, e->target.uri, &e->target, fault))
 		return -1;
-	take_namespace(&e->pool, &e->target);
+	take_namespace(&e->scratch, &e->target);
 	return 0;
 }
 
@@ -303,5 +303,5 @@ void envelope_free(struct envelope *e)
 {
 	xmlFreeDoc(e->doc);
 	e->doc = NULL;
-	pool_free(&e->pool);
+	scratch_free(&e->scratch);
 }

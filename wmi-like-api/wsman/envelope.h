@@ -31,7 +31,7 @@ struct reference {
 };
 
 struct envelope {
-	struct pool pool;
+	struct scratch scratch;
 	xmlDoc *doc;
 	const char *action;      /**< "" for Identify, which has no headers */
 	const char *message_id;  /**< "" when the request has none */
@@ -51,9 +51,9 @@ int envelope_parse(struct envelope *envelope, const char *text, size_t size, str
 void envelope_free(struct envelope *envelope);
 
 /** An element that holds Address and ReferenceParameters, or such an EndpointReference inside. */
-int reference_parse(struct pool *pool, const xmlNode *element, struct reference *reference, unsigned depth, struct fault *fault);
+int reference_parse(struct scratch *scratch, const xmlNode *element, struct reference *reference, unsigned depth, struct fault *fault);
 /** Namespace and class of a resource URI. */
-int reference_parse_uri(struct pool *pool, const char *uri, struct reference *reference, struct fault *fault);
+int reference_parse_uri(struct scratch *scratch, const char *uri, struct reference *reference, struct fault *fault);
 /** A selector by its name in any case, or NULL. */
 const struct selector *reference_selector(const struct reference *reference, const char *name);
 

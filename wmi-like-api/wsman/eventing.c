@@ -73,7 +73,7 @@ int pull_events(struct wsman_call *call, struct context *context)
 static int check_delivery(struct wsman_call *call, const xmlNode *request)
 {
 	const xmlNode *delivery = node_child(request, NS_EVENTING, "Delivery");
-	const char *mode = delivery ? node_attribute(&call->envelope.pool, delivery, "Mode") : NULL;
+	const char *mode = delivery ? node_attribute(&call->envelope.scratch, delivery, "Mode") : NULL;
 
 	if (!mode || strcmp(mode, DELIVERY_PULL))
 		return fault_set(&call->fault, FAULT_DELIVERY_MODE, NULL, "only delivery by Pull is served (%s)", DELIVERY_PULL);
@@ -87,13 +87,13 @@ static const char *filter_of(struct wsman_call *call, const xmlNode *request)
 
 	if (!filter)
 		filter = node_child(request, NS_EVENTING, "Filter");
-	dialect = filter ? node_attribute(&call->envelope.pool, filter, "Dialect") : NULL;
+	dialect = filter ? node_attribute(&call->envelope.scratch, filter, "Dialect") : NULL;
 	if (!dialect || (strcasecmp(dialect, DIALECT_WQL) && strcasecmp(dialect, DIALECT_CQL))) {
 		fault_set(&call->fault, FAULT_FILTER_DIALECT, NULL, "a subscription needs a filter in %s, such as SELECT * FROM "
 			  "__InstanceModificationEvent WITHIN 1 WHERE TargetInstance ISA 'Msvm_ComputerSystem'", DIALECT_WQL);
 		return NULL;
 	}
-	return node_text(&call->envelope.pool, filter);
+	return node_text(&call->envelope.scratch, filter);
 }
 
 static void put_expires(struct buffer *b, const struct context *context)
@@ -114,7 +114,7 @@ int do_subscribe(struct wsman_call *call)
 	if (check_delivery(call, request) || !(wql = filter_of(call, request)))
 		return -1;
 	expires = node_child(request, NS_EVENTING, "Expires");
-	context = context_new(call, expires ? node_text(&call->envelope.pool, expires) : NULL);
+	context = context_new(call, expires ? node_text(&call->envelope.scratch, expires) : NULL);
 	if (!context)
 		return -1;
 	context->subscription = cim_subscribe(call->wsman->options.cim, call_space(call), wql, on_event, context, &error);

@@ -11,7 +11,7 @@ static int target_path(struct wsman_call *call, struct cim_path *path)
 	if (!*call->envelope.target.class || !strcmp(call->envelope.target.class, "*"))
 		return fault_set(&call->fault, FAULT_DESTINATION_UNREACHABLE, "InvalidResourceURI", "resource '%.200s' names no class",
 				 call->envelope.target.uri);
-	if (arguments_path(&call->envelope.pool, &call->envelope.target, path, &call->fault))
+	if (arguments_path(&call->envelope.scratch, &call->envelope.target, path, &call->fault))
 		return -1;
 	path->space = call_space(call);
 	return 0;
@@ -44,12 +44,12 @@ int do_get(struct wsman_call *call)
 static const char *describe(struct wsman_call *call)
 {
 	const struct reference *target = &call->envelope.target;
-	struct pool *pool = &call->envelope.pool;
+	struct scratch *scratch = &call->envelope.scratch;
 	const char *text = target->class;
 
 	for (unsigned i = 0; i < target->count && text; i++)
 		if (target->selectors[i].value && strcasecmp(target->selectors[i].name, "CreationClassName"))
-			text = pool_format(pool, "%s%s%s=%.120s", text, text == target->class ? "." : ",", target->selectors[i].name,
+			text = scratch_format(scratch, "%s%s%s=%.120s", text, text == target->class ? "." : ",", target->selectors[i].name,
 					    target->selectors[i].value);
 	return text ? text : "";
 }
@@ -57,7 +57,7 @@ static const char *describe(struct wsman_call *call)
 /* Arguments that say what a method of the service acts on: the first texts of references and names. */
 static const char *describe_arguments(struct wsman_call *call, const struct cim_named_value *values, unsigned count)
 {
-	struct pool *pool = &call->envelope.pool;
+	struct scratch *scratch = &call->envelope.scratch;
 	const char *text = "";
 
 	for (unsigned i = 0; i < count && text; i++) {
@@ -69,7 +69,7 @@ static const char *describe_arguments(struct wsman_call *call, const struct cim_
 				value = item->path->keys[k].value.items[0].text;
 		if (item && item->instance)
 			value = item->instance->class_name;
-		text = pool_format(pool, "%s%s%s=%.120s", text, *text ? " " : "", values[i].name, value ? value : "");
+		text = scratch_format(scratch, "%s%s%s=%.120s", text, *text ? " " : "", values[i].name, value ? value : "");
 	}
 	return text ? text : "";
 }
@@ -165,7 +165,7 @@ int do_invoke(struct wsman_call *call)
 		return -1;
 	call->method = method;
 	call->wsman->counters.invokes++;
-	if (call->envelope.body && arguments_parse(&call->envelope.pool, call->envelope.body, method, &arguments, &call->fault))
+	if (call->envelope.body && arguments_parse(&call->envelope.scratch, call->envelope.body, method, &arguments, &call->fault))
 		return -1;
 	if (method->changes)
 		call_audit(call, "asked", method->name, describe(call), describe_arguments(call, arguments.values, arguments.count));
@@ -196,7 +196,7 @@ int do_put(struct wsman_call *call)
 		return -1;
 	if (!call->envelope.body)
 		return fault_set(&call->fault, FAULT_SCHEMA_VALIDATION, NULL, "the body of a Put holds no instance");
-	if (arguments_parse_properties(&call->envelope.pool, call->envelope.body, &properties, &call->fault))
+	if (arguments_parse_properties(&call->envelope.scratch, call->envelope.body, &properties, &call->fault))
 		return -1;
 	cim_put(call->wsman->options.cim, &path, properties.values, properties.count, on_put, call);
 	return 0;

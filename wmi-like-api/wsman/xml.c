@@ -141,18 +141,18 @@ xmlNode *node_child(const xmlNode *parent, const char *uri, const char *name)
 	return child;
 }
 
-char *node_text_exact(struct pool *pool, const xmlNode *element)
+char *node_text_exact(struct scratch *scratch, const xmlNode *element)
 {
 	xmlChar *text = xmlNodeGetContent(element);
-	char *copy = pool_copy(pool, text ? (char *)text : "", text ? strlen((char *)text) : 0);
+	char *copy = scratch_copy(scratch, text ? (char *)text : "", text ? strlen((char *)text) : 0);
 
 	xmlFree(text);
 	return copy;
 }
 
-char *node_text(struct pool *pool, const xmlNode *element)
+char *node_text(struct scratch *scratch, const xmlNode *element)
 {
-	char *text = node_text_exact(pool, element), *end;
+	char *text = node_text_exact(scratch, element), *end;
 
 	if (!text)
 		return NULL;
@@ -172,11 +172,11 @@ static const xmlAttr *attribute(const xmlNode *element, const char *name)
 	return NULL;
 }
 
-char *node_attribute(struct pool *pool, const xmlNode *element, const char *name)
+char *node_attribute(struct scratch *scratch, const xmlNode *element, const char *name)
 {
 	const xmlAttr *a = attribute(element, name);
 
-	return a ? node_text(pool, (const xmlNode *)a) : NULL;
+	return a ? node_text(scratch, (const xmlNode *)a) : NULL;
 }
 
 bool node_is_nil(const xmlNode *element)

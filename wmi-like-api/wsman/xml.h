@@ -27,12 +27,12 @@ xmlNode *node_next(const xmlNode *element);
 bool node_is(const xmlNode *element, const char *uri, const char *name);
 /** The first child element of that name, in any of the namespaces if uri is NULL. */
 xmlNode *node_child(const xmlNode *parent, const char *uri, const char *name);
-/** Text of an element and of all in it, without white space around; lives in the pool. "" for none, NULL: out of memory. */
-char *node_text(struct pool *pool, const xmlNode *element);
+/** Text of an element and of all in it, without white space around; lives in the scratch. "" for none, NULL: out of memory. */
+char *node_text(struct scratch *scratch, const xmlNode *element);
 /** The same with all white space. */
-char *node_text_exact(struct pool *pool, const xmlNode *element);
-/** An attribute's value by its local name in any namespace or none, in the pool; NULL: not there. */
-char *node_attribute(struct pool *pool, const xmlNode *element, const char *name);
+char *node_text_exact(struct scratch *scratch, const xmlNode *element);
+/** An attribute's value by its local name in any namespace or none, in the scratch; NULL: not there. */
+char *node_attribute(struct scratch *scratch, const xmlNode *element, const char *name);
 /** Whether it says xsi:nil="true". */
 bool node_is_nil(const xmlNode *element);
 

@@ -8,9 +8,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct cim_instance instance = { 0 };
 	struct fault fault = { 0 };
-	struct pool pool = { 0 };
+	struct scratch scratch = { 0 };
 
-	if (embedded_parse(&pool, (const char *)data, size, &instance, &fault)) {
+	if (embedded_parse(&scratch, (const char *)data, size, &instance, &fault)) {
 		if (!fault.code || !fault.text[0])
 			abort();
 	} else {
@@ -26,6 +26,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 					abort();
 		}
 	}
-	pool_free(&pool);
+	scratch_free(&scratch);
 	return 0;
 }
