@@ -13,7 +13,7 @@ _bhctl() {
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--socket | --timeout | --since | --pool | --disk | --user | --env | --bridge | --mac | --vlan | --mtu) ((i++)) ;;
+		--socket | --host | --password-file | --ca-file | --certificate | --key | --timeout | --since | --pool | --disk | --user | --env | --bridge | --mac | --vlan | --mtu) ((i++)) ;;
 		--) return ;;   # what follows is the guest's
 		-*) ;;
 		*)
@@ -23,17 +23,17 @@ _bhctl() {
 		esac
 	done
 	case ${COMP_WORDS[COMP_CWORD - 1]} in
-	--socket)
+	--socket | --password-file | --ca-file | --certificate | --key)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
-	--timeout | --since | --pool | --disk | --user | --env | --bridge | --mac | --vlan | --mtu) return ;;
+	--host | --timeout | --since | --pool | --disk | --user | --env | --bridge | --mac | --vlan | --mtu) return ;;
 	esac
 	if [[ $word == -* ]]; then
 		candidates=--help
 		case $command in
-		'') candidates+=' --socket --version' ;;
+		'') candidates+=' --socket --host --password-file --ca-file --certificate --key --version' ;;
 		list) candidates+=' --all --active --json' ;;
 		show | host | list-interfaces | guest-info) candidates+=' --json' ;;
 		kvp) candidates+=' --pool --json' ;;

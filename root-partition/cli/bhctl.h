@@ -25,6 +25,9 @@ struct arguments {
 	const char **variables;      /* --env, NULL-terminated, with room for one more; owned by main */
 	size_t variable_count;
 	sd_bus *bus;                 /* opened for commands that need the daemon */
+	const char *host;            /* --host: another machine's, by WS-Management; NULL: this machine's */
+	const char *password_file, *ca_file, *certificate, *key;
+	struct remote *remote;
 };
 
 /** "bhctl: subject: message" on stderr; subject NULL: without. */
@@ -42,8 +45,15 @@ int client_call(struct arguments *args, const char *subject, const char *doing, 
 int client_connect(const char *path);
 
 struct value;
+/** The views of ListPartitions', Describe's and HostInfo's answers; --json as args says. list_view drops what is off with --active. */
+void list_view(const struct arguments *args, struct value *list);
+void details_view(const struct arguments *args, const struct value *partition, bool first);
+void host_view(const struct arguments *args, const struct value *host);
 /** Prints the interfaces of a Describe answer as a table; nothing when there are none. */
 void interfaces_table(const struct value *partition);
+
+/** "768MiB", "1GiB", "auto" (0) in bytes. */
+bool memory_size_parse(const char *text, uint64_t *ret);
 
 int command_list(struct arguments *args);
 int command_show(struct arguments *args);

@@ -25,19 +25,12 @@ static struct value *take_reply(sd_bus_message *reply)
 	return value;
 }
 
-int command_list(struct arguments *args)
+void list_view(const struct arguments *args, struct value *list)
 {
 	static const char *const headings[] = { "NAME", "STATE", ">VPS", ">MEMORY", ">ASSIGNED", ">DEMAND", "STATUS", ">UPTIME", "HEARTBEAT", "REASON" };
-	struct value *list, **at;
-	sd_bus_message *reply;
 	struct table *table;
-	int rc = client_call(args, NULL, "listing", &reply, "ListPartitions", "");
+	struct value **at;
 
-	if (rc)
-		return rc;
-	list = take_reply(reply);
-	if (!list)
-		return EXIT_REFUSED;
 	for (at = &list->first; args->active && !args->all && *at;) {
 		struct value *off = *at;
 
@@ -71,6 +64,20 @@ int command_list(struct arguments *args)
 		table_write(stdout, table, terminal_width(stdout));
 		table_free(table);
 	}
+}
+
+int command_list(struct arguments *args)
+{
+	sd_bus_message *reply;
+	struct value *list;
+	int rc = client_call(args, NULL, "listing", &reply, "ListPartitions", "");
+
+	if (rc)
+		return rc;
+	list = take_reply(reply);
+	if (!list)
+		return EXIT_REFUSED;
+	list_view(args, list);
 	value_free(list);
 	return EXIT_OK;
 }
@@ -213,6 +220,17 @@ static void show_one(const struct value *p)
 	show_exits(p);
 }
 
+void details_view(const struct arguments *args, const struct value *partition, bool first)
+{
+	if (args->json) {
+		print_json(partition);
+		return;
+	}
+	if (!first)
+		putchar('\n');
+	show_one(partition);
+}
+
 int command_show(struct arguments *args)
 {
 	int worst = EXIT_OK;
@@ -230,23 +248,48 @@ int command_show(struct arguments *args)
 		details = take_reply(reply);
 		if (!details)
 			return EXIT_REFUSED;
-		if (!first && !args->json)
-			putchar('\n');
+		details_view(args, details, first);
 		first = false;
-		if (args->json)
-			print_json(details);
-		else
-			show_one(details);
 		value_free(details);
 	}
 	return worst;
+}
+
+void host_view(const struct arguments *args, const struct value *host)
+{
+	char text[64];
+
+	if (args->json) {
+		print_json(host);
+		return;
+	}
+	line("hypervisor", value_text(host, "hypervisor_version"));
+	line("daemon", value_text(host, "daemon_version"));
+	line("CPU vendor", value_text(host, "vendor"));
+	number_line("processors", host, "logical_processors");
+	if (value_get(host, "tsc_hz")) {
+		snprintf(text, sizeof text, "%.1f MHz", (double)value_count(host, "tsc_hz") / 1e6);
+		line("TSC", text);
+	}
+	number_line("partitions", host, "partitions");
+	puts("\nMemory");
+	bytes_line("  image", host, "image_bytes");
+	bytes_line("  hypervisor", host, "owned_bytes");
+	bytes_line("    of it free", host, "owned_free_bytes");
+	bytes_line("  deposited", host, "deposited_bytes");
+	bytes_line("  pinned", host, "pinned_bytes");
+	bytes_line("  root", host, "root_memory_bytes");
+	bytes_line("    available", host, "root_available_bytes");
+	bytes_line("    floor", host, "root_floor_bytes");
+	if (value_get(host, "root_exits"))
+		putchar('\n');
+	number_line("root exits", host, "root_exits");
 }
 
 int command_host(struct arguments *args)
 {
 	sd_bus_message *reply;
 	struct value *host;
-	char text[64];
 	int rc = client_call(args, "host", "asking", &reply, "HostInfo", "");
 
 	if (rc)
@@ -254,28 +297,7 @@ int command_host(struct arguments *args)
 	host = take_reply(reply);
 	if (!host)
 		return EXIT_REFUSED;
-	if (args->json) {
-		print_json(host);
-	} else {
-		line("hypervisor", value_text(host, "hypervisor_version"));
-		line("daemon", value_text(host, "daemon_version"));
-		line("CPU vendor", value_text(host, "vendor"));
-		number_line("processors", host, "logical_processors");
-		snprintf(text, sizeof text, "%.1f MHz", (double)value_count(host, "tsc_hz") / 1e6);
-		line("TSC", text);
-		number_line("partitions", host, "partitions");
-		puts("\nMemory");
-		bytes_line("  image", host, "image_bytes");
-		bytes_line("  hypervisor", host, "owned_bytes");
-		bytes_line("    of it free", host, "owned_free_bytes");
-		bytes_line("  deposited", host, "deposited_bytes");
-		bytes_line("  pinned", host, "pinned_bytes");
-		bytes_line("  root", host, "root_memory_bytes");
-		bytes_line("    available", host, "root_available_bytes");
-		bytes_line("    floor", host, "root_floor_bytes");
-		putchar('\n');
-		number_line("root exits", host, "root_exits");
-	}
+	host_view(args, host);
 	value_free(host);
 	return EXIT_OK;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "root-partition/cli/bhctl.h"
+#include "root-partition/cli/remote.h"
 
 enum {
 	ALL = 1, ACTIVE = 1024, JSON = 2, FOLLOW = 4, WAIT = 8, FORCE = 16, PAUSED = 32, REBOOT = 64, NO_INPUT = 128, TIMEOUT = 256, SINCE = 512,
@@ -90,13 +91,16 @@ static const struct option long_options[] = {
 	{ "pool", required_argument, NULL, POOL }, { "disk", required_argument, NULL, DISK },
 	{ "overwrite", no_argument, NULL, OVERWRITE }, { "make-path", no_argument, NULL, MAKE_PATH },
 	{ "user", required_argument, NULL, USER }, { "env", required_argument, NULL, VARIABLE }, { "tty", no_argument, NULL, TERMINAL },
+	{ "host", required_argument, NULL, 'H' }, { "password-file", required_argument, NULL, 'P' }, { "ca-file", required_argument, NULL, 'A' },
+	{ "certificate", required_argument, NULL, 'C' }, { "key", required_argument, NULL, 'K' },
 	{ "socket", required_argument, NULL, 'S' }, { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' },
 	{ 0 }
 };
 
 static void print_help(FILE *out)
 {
-	fputs("Usage: bhctl [--socket PATH] COMMAND [ARGUMENT]...\n\nCommands:\n", out);
+	fputs("Usage: bhctl [--socket PATH | --host https://[USER@]HOST[:PORT] [--password-file FILE] [--ca-file FILE]\n"
+	      "             [--certificate FILE [--key FILE]]] COMMAND [ARGUMENT]...\n\nCommands:\n", out);
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
 		fprintf(out, "  %-16s %s\n", commands[i].name, commands[i].synopsis);
 	fputs("\n'bhctl COMMAND --help' says more about one.\n"
@@ -163,6 +167,48 @@ static bool set_option(struct arguments *args, int option)
 	return false;
 }
 
+/* What says where the partitions are. */
+static bool set_place(struct arguments *args, int option)
+{
+	switch (option) {
+	case 'S': args->socket = optarg; return true;
+	case 'H': args->host = optarg; return true;
+	case 'P': args->password_file = optarg; return true;
+	case 'A': args->ca_file = optarg; return true;
+	case 'C': args->certificate = optarg; return true;
+	case 'K': args->key = optarg; return true;
+	}
+	return false;
+}
+
+static int run_remotely(struct arguments *args, const struct command *command)
+{
+	int (*run)(struct arguments *args) = remote_command(command->name);
+	int rc;
+
+	if (!run) {
+		complain(NULL, "%s: not by way of --host: WS-Management has no such request; use bhctl on the host itself", command->name);
+		return EXIT_USAGE;
+	}
+	rc = remote_open(args);
+	if (!rc)
+		rc = run(args);
+	remote_close(args->remote);
+	return rc;
+}
+
+static int run_locally(struct arguments *args, const struct command *command)
+{
+	int rc = command->local ? EXIT_OK : client_open(args);
+
+	if (rc == EXIT_NO_DAEMON && command->options & USER)
+		rc = EXIT_EXEC_FAILED;   /* 3 would be the command's */
+	if (!rc)
+		rc = command->run(args);
+	sd_bus_flush_close_unref(args->bus);
+	return rc;
+}
+
 /* Options may stand before and behind the command. Returns -1 to go on, else an exit code. */
 static int read_arguments(int argc, char **argv, struct arguments *args, const struct command **ret)
 {
@@ -173,8 +219,8 @@ static int read_arguments(int argc, char **argv, struct arguments *args, const s
 	for (int c; (c = getopt_long(argc, argv, "hVt", long_options, NULL)) >= 0;) {
 		if (c == 't')
 			c = TERMINAL;
-		if (c == 'S') {
-			args->socket = optarg;
+		if (set_place(args, c)) {
+			continue;
 		} else if (c == 'h') {
 			help = true;
 		} else if (c == 'V') {
@@ -223,7 +269,7 @@ static void open_standard_streams(void)
 
 int main(int argc, char **argv)
 {
-	struct arguments args = { .socket = getenv("BULKHEAD_SOCKET") };
+	struct arguments args = { .socket = getenv("BULKHEAD_SOCKET"), .host = getenv("BULKHEAD_HOST") };
 	const struct command *command;
 	int rc;
 
@@ -233,18 +279,14 @@ int main(int argc, char **argv)
 		complain(NULL, "out of memory");
 		return EXIT_REFUSED;
 	}
+	if (args.host && !*args.host)
+		args.host = NULL;
 	if (!args.socket)
 		args.socket = "/run/bulkhead/bulkhead.sock";
 	rc = read_arguments(argc, argv, &args, &command);
 	if (rc >= 0)
 		goto out;
-	if (!command->local)
-		rc = client_open(&args);
-	if (rc == EXIT_NO_DAEMON && command->options & USER)
-		rc = EXIT_EXEC_FAILED;   /* 3 would be the command's */
-	if (command->local || rc == EXIT_OK)
-		rc = command->run(&args);
-	sd_bus_flush_close_unref(args.bus);
+	rc = args.host && !command->local ? run_remotely(&args, command) : run_locally(&args, command);
 out:
 	free(args.variables);
 	if (fflush(stdout) || ferror(stdout)) {

@@ -7,8 +7,7 @@
 #include <string.h>
 #include "root-partition/cli/bhctl.h"
 
-/* "768MiB", "1GiB", "auto" (0). */
-static bool read_size(const char *text, uint64_t *ret)
+bool memory_size_parse(const char *text, uint64_t *ret)
 {
 	static const struct { const char *name; unsigned shift; } units[] = { { "KiB", 10 }, { "MiB", 20 }, { "GiB", 30 } };
 	uint64_t value;
@@ -37,7 +36,7 @@ int command_set_memory(struct arguments *args)
 	uint64_t bytes;
 	int rc;
 
-	if (!read_size(args->words[1], &bytes)) {
+	if (!memory_size_parse(args->words[1], &bytes)) {
 		complain(name, "'%s' is no size; use a number with KiB, MiB or GiB, as in 768MiB, or auto", args->words[1]);
 		return EXIT_USAGE;
 	}

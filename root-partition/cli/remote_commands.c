@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which commands go to another host by WS-Management. The others need this machine's sockets, or have no word there. */
+#include <stddef.h>
+#include <string.h>
+#include "root-partition/cli/remote.h"
+
+static const struct {
+	const char *name;
+	int (*run)(struct arguments *args);
+} rows[] = {
+	{ "list", remote_list },
+	{ "show", remote_show },
+	{ "list-interfaces", remote_list_interfaces },
+	{ "host", remote_host },
+	{ "events", remote_events },
+	{ "start", remote_start },
+	{ "shutdown", remote_shutdown },
+	{ "turn-off", remote_turn_off },
+	{ "pause", remote_pause },
+	{ "resume", remote_resume },
+	{ "reset", remote_reset },
+	{ "undefine", remote_undefine },
+	{ "autostart", remote_autostart },
+	{ "set-memory", remote_set_memory },
+};
+
+int (*remote_command(const char *name))(struct arguments *args)
+{
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (!strcmp(rows[i].name, name))
+			return rows[i].run;
+	return NULL;
+}
