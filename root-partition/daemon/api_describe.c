@@ -58,6 +58,7 @@ static void put_summary(int *rc, sd_bus_message *m, const struct partition *p)
 	api_put(rc, m, "uptime_s", "t", uptime);
 	api_put(rc, m, "since_us", "t", p->since_us);
 	api_put(rc, m, "heartbeat", "s", api_heartbeat(p));
+	api_put(rc, m, "shutdown_ready", "b", p->state == PARTITION_RUNNING && p->status.ic_ready & WORKER_IC_SHUTDOWN ? 1 : 0);
 	api_put(rc, m, "pid", "u", (uint32_t)p->worker_pid);
 	api_put(rc, m, "autostart", "b", (int)(p->config && p->config->autostart));
 	api_put(rc, m, "defined", "b", (int)(p->config != NULL));

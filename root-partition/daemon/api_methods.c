@@ -119,6 +119,21 @@ static int run_describe(sd_bus_message *call, struct partition *p, sd_bus_error 
 	return 1;
 }
 
+/* What a list shows, of one partition: waits for nobody. */
+static int run_summary(sd_bus_message *call, struct partition *p, sd_bus_error *e)
+{
+	sd_bus_message *reply = NULL;
+	int rc = sd_bus_message_new_method_return(call, &reply);
+
+	(void)e;
+	if (rc >= 0)
+		rc = api_append_summary(reply, p);
+	if (rc >= 0)
+		rc = sd_bus_send(NULL, reply, NULL);
+	sd_bus_message_unref(reply);
+	return rc < 0 ? rc : 1;
+}
+
 static int run_start(sd_bus_message *call, struct partition *p, sd_bus_error *e)
 {
 	uint64_t timeout_ms;
@@ -273,6 +288,7 @@ static const struct verb_row {
 	int (*run)(sd_bus_message *call, struct partition *partition, sd_bus_error *error);
 } verbs[] = {
 	{ "Describe", false, run_describe },
+	{ "Summary", false, run_summary },
 	{ "Start", true, run_start },
 	{ "Shutdown", true, run_shutdown },
 	{ "TurnOff", true, run_turn_off },
@@ -434,6 +450,7 @@ static const sd_bus_vtable manager_table[] = {
 	METHOD("Events", "t", "ta(ttssss)", on_events),
 	METHOD("HostInfo", "", "a{sv}", on_host),
 	METHOD("Describe", "s", "a{sv}", on_named_method),
+	METHOD("Summary", "s", "a{sv}", on_named_method),
 	METHOD("Start", "sbt", "s", on_named_method),
 	METHOD("Shutdown", "stbb", "s", on_named_method),
 	METHOD("TurnOff", "s", "s", on_named_method),
@@ -469,6 +486,7 @@ static const sd_bus_vtable partition_table[] = {
 	SD_BUS_PROPERTY("State", "s", get_text, 0, 0),
 	SD_BUS_PROPERTY("Reason", "s", get_text, 0, 0),
 	METHOD("Describe", "", "a{sv}", on_partition_method),
+	METHOD("Summary", "", "a{sv}", on_partition_method),
 	METHOD("Start", "bt", "s", on_partition_method),
 	METHOD("Shutdown", "tbb", "s", on_partition_method),
 	METHOD("TurnOff", "", "s", on_partition_method),
