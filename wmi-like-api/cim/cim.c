@@ -1,76 +1,82 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See cim.h: what the gateway calls. */
+/* See cim.h: what the gateway calls, put together. */
 #include "wmi-like-api/cim/cim.h"
 
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include "wmi-like-api/cim/methods.h"
+#include "wmi-like-api/cim/query.h"
 
-struct cim {
-	struct cim_options options;
-};
+#define DEFAULT_KERNEL "/boot/vmlinuz"
+
+static void on_changed(void *arg, const struct view *before, const struct view *after)
+{
+	struct cim *cim = arg;
+
+	subscriptions_tell(&cim->subscriptions, &cim->world, before, after);
+}
+
+static void on_closed(void *arg)
+{
+	struct cim *cim = arg;
+
+	changes_free(cim);
+	jobs_free(&cim->jobs);
+	free(cim->kernel);
+	free(cim->cmdline);
+	free(cim);
+}
 
 struct cim *cim_open(const struct cim_options *options)
 {
 	struct cim *cim = calloc(1, sizeof *cim);
 
-	if (cim)
-		cim->options = *options;
+	if (!cim)
+		return NULL;
+	cim->changes_end = &cim->changes;
+	cim->world = (struct world){ &cim->model, &cim->jobs, NULL };
+	cim->kernel = strdup(options->kernel ? options->kernel : DEFAULT_KERNEL);
+	cim->cmdline = strdup(options->cmdline ? options->cmdline : "console=ttyS0");
+	if (!cim->kernel || !cim->cmdline)
+		abort();
+	model_open(&cim->model, options, on_changed, on_closed, cim);
 	return cim;
 }
 
 void cim_close(struct cim *cim)
 {
-	free(cim);
+	subscriptions_free(&cim->subscriptions);
+	model_close(&cim->model);
 }
 
-static void unavailable(struct cim_error *error)
+bool cim_is_ready(const struct cim *cim)
 {
-	error->status = CIM_UNAVAILABLE;
-	snprintf(error->text, sizeof error->text, "not connected to bulkheadd");
+	return cim->model.complete;
 }
 
 void cim_list_free(struct cim_list *list)
 {
-	free(list);
+	result_free((struct result *)list);
+}
+
+static bool is_ready(const struct cim *cim, struct cim_error *error)
+{
+	if (!cim->model.complete)
+		error_set(error, CIM_UNAVAILABLE, "not connected to bulkheadd; 'systemctl status bulkheadd' says why");
+	return cim->model.complete;
 }
 
 struct cim_list *cim_query(struct cim *cim, const char *space, const char *class, const char *wql, struct cim_error *error)
 {
-	(void)cim, (void)space, (void)class, (void)wql;
-	unavailable(error);
-	return NULL;
+	return is_ready(cim, error) ? query_run(&cim->world, space, class, wql, error) : NULL;
 }
 
 struct cim_list *cim_get(struct cim *cim, const struct cim_path *path, struct cim_error *error)
 {
-	(void)cim, (void)path;
-	unavailable(error);
-	return NULL;
-}
-
-void cim_invoke(struct cim *cim, const struct cim_path *path, const char *method, const struct cim_named_value *arguments, unsigned count,
-		cim_result_fn fn, void *arg)
-{
-	struct cim_error error;
-
-	(void)cim, (void)path, (void)method, (void)arguments, (void)count;
-	unavailable(&error);
-	fn(arg, NULL, 0, &error);
-}
-
-void cim_put(struct cim *cim, const struct cim_path *path, const struct cim_named_value *properties, unsigned count, cim_result_fn fn, void *arg)
-{
-	cim_invoke(cim, path, "", properties, count, fn, arg);
+	return is_ready(cim, error) ? query_get(&cim->world, path, error) : NULL;
 }
 
 struct cim_subscription *cim_subscribe(struct cim *cim, const char *space, const char *wql, cim_event_fn fn, void *arg, struct cim_error *error)
 {
-	(void)cim, (void)space, (void)wql, (void)fn, (void)arg;
-	unavailable(error);
-	return NULL;
-}
-
-void cim_unsubscribe(struct cim_subscription *subscription)
-{
-	(void)subscription;
+	return subscription_new(&cim->subscriptions, space, wql, fn, arg, error);
 }

@@ -113,11 +113,16 @@ struct cim_options {
 	/** A connected, non-blocking stream socket to the daemon, or a negative errno. Called again when the daemon was gone. */
 	int (*connect)(void *arg);
 	void *arg;
+	/** What a partition starts that was defined by its name alone. NULL: /boot/vmlinuz, console=ttyS0. Copied. */
+	const char *kernel, *cmdline;
 };
 
 struct cim;
 struct cim *cim_open(const struct cim_options *options);
+/** What is pending is answered by CIM_UNAVAILABLE or a failure first; memory goes when the loop has run once more. */
 void cim_close(struct cim *cim);
+/** Whether everything is known of the daemon's partitions; until then queries are answered by CIM_UNAVAILABLE. */
+bool cim_is_ready(const struct cim *cim);
 
 /** Immutable; lives on when what it shows is gone. */
 struct cim_list {

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The model on the real daemon with workers that the fake one plays: instances, associations, methods, events, and that all agree. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "live.h"
+
+#define VM "SELECT * FROM Msvm_ComputerSystem WHERE ElementName='%s'"
+
+static char guid[37];
+static const char *dir;
+
+static const char *guid_of(const char *name)
+{
+	snprintf(guid, sizeof guid, "%s", ask_one("Name", VM, name));
+	ck_assert_uint_eq(strlen(guid), 36);
+	return guid;
+}
+
+static struct cim_named_value named(const char *name, struct cim_item *item, const char *text)
+{
+	item->text = text;
+	return (struct cim_named_value){ name, { .count = 1, .items = item } };
+}
+
+static unsigned request(const char *name, const char *state, char job[300])
+{
+	struct cim_item item = { 0 };
+	struct cim_named_value argument = named("RequestedState", &item, state);
+	char selector[60];
+	struct answer a;
+
+	snprintf(selector, sizeof selector, "Name=%s", guid_of(name));
+	a = invoke("Msvm_ComputerSystem", selector, "RequestStateChange", &argument, 1);
+	ck_assert_int_eq(a.status, CIM_OK);
+	if (job)
+		strcpy(job, a.path);
+	return a.code;
+}
+
+/* Runs a management method with one embedded instance of up to six properties: "Name=value". */
+static struct answer manage(const char *method, const char *argument, const char *class, const char *of, const char *const *properties)
+{
+	struct cim_item texts[8] = { 0 }, item = { 0 }, ref = { 0 };
+	struct cim_named_value list[8], arguments[2];
+	struct cim_instance in = { .class_name = class, .properties = list };
+	char copies[8][600];
+	unsigned count = 1;
+
+	for (; properties[in.property_count]; in.property_count++) {
+		char *copy = copies[in.property_count], *value;
+
+		snprintf(copy, sizeof copies[0], "%s", properties[in.property_count]);
+		value = strchr(copy, '=');
+		*value++ = 0;
+		list[in.property_count] = named(copy, &texts[in.property_count], value);
+	}
+	item.instance = &in;
+	arguments[0] = (struct cim_named_value){ argument, { .array = true, .count = 1, .items = &item } };
+	if (of) {
+		ref.text = of;
+		arguments[count++] = (struct cim_named_value){ "AffectedConfiguration", { .count = 1, .items = &ref } };
+	}
+	return invoke("Msvm_VirtualSystemManagementService", NULL, method, arguments, count);
+}
+
+#define PROPERTIES(...) (const char *const[]){ __VA_ARGS__, NULL }
+
+START_TEST(every_class_can_be_enumerated)
+{
+	for (const struct cim_class *const *at = cim_classes; *at; at++) {
+		struct cim_error error = { 0 };
+		struct cim_list *list = cim_query(cim, (*at)->space, (*at)->name, NULL, &error);
+
+		ck_assert_msg(list != NULL, "%s: %s", (*at)->name, error.text);
+		for (unsigned i = 0; i < list->count; i++)
+			for (unsigned k = 0; k < (*at)->property_count; k++)
+				ck_assert_msg(!(*at)->properties[k].key || !list->instances[i]->values[k].null, "%s.%s is null", (*at)->name,
+					      (*at)->properties[k].name);
+		cim_list_free(list);
+	}
+}
+END_TEST
+
+START_TEST(a_partition_and_what_belongs_to_it)
+{
+	struct cim_list *list;
+	char query[600];
+
+	list = ask("SELECT * FROM Msvm_ComputerSystem WHERE Name != __SERVER");
+	ck_assert_uint_eq(list->count, 2);
+	cim_list_free(list);
+	ck_assert_str_eq(ask_one("EnabledState", VM, "a"), "3");
+	ck_assert_str_eq(ask_one("HealthState", VM, "a"), "5");
+	ck_assert_str_eq(ask_one("OperationalStatus", VM, "a"), "2");
+	ck_assert_str_eq(ask_one("ProcessID", VM, "a"), "");
+	guid_of("a");
+	snprintf(query, sizeof query, "ASSOCIATORS OF {Msvm_ComputerSystem.CreationClassName='Msvm_ComputerSystem',Name='%s'} WHERE AssocClass = "
+		 "Msvm_SettingsDefineState ResultClass = Msvm_VirtualSystemSettingData", guid);
+	ck_assert_str_eq(ask_one("ElementName", "%s", query), "a");
+	ck_assert_str_eq(ask_one("AutomaticStartupAction", "%s", query), "2");
+	ck_assert_str_eq(ask_one("HostResource", "ASSOCIATORS OF {Msvm_VirtualSystemSettingData.InstanceID='Microsoft:%s'} WHERE AssocClass = "
+				 "Msvm_VirtualSystemSettingDataComponent ResultClass = Msvm_StorageAllocationSettingData", guid) + strlen(dir), "/a.img");
+	ck_assert_str_eq(ask_one("VirtualQuantity", "ASSOCIATORS OF {Msvm_VirtualSystemSettingData.InstanceID='Microsoft:%s'} WHERE "
+				 "ResultClass = Msvm_MemorySettingData", guid), "16");
+	ck_assert_str_eq(ask_one("VirtualQuantity", "SELECT * FROM Msvm_ProcessorSettingData WHERE InstanceID LIKE 'Microsoft:Definition%%Maximum'"), "64");
+	list = ask("REFERENCES OF {Msvm_ComputerSystem.CreationClassName='Msvm_ComputerSystem',Name='%s'} WHERE ResultClass = Msvm_SettingsDefineState", guid);
+	ck_assert_uint_eq(list->count, 1);
+	cim_list_free(list);
+	list = ask("SELECT Name, ElementName FROM CIM_ComputerSystem WHERE __CLASS ISA 'x' OR NOT (Name = __SERVER)");
+	ck_assert_uint_eq(list->count, 2);
+	ck_assert_ptr_nonnull(list->instances[0]->selected);
+	cim_list_free(list);
+	ck_assert_str_eq(ask_one("ElementName", "SELECT * FROM Msvm_ComputerSystem WHERE __PATH = '\\\\\\\\anyhost\\\\root\\\\virtualization\\\\v2:"
+				 "Msvm_ComputerSystem.CreationClassName=\"Msvm_ComputerSystem\",Name=\"%s\"'", guid), "a");
+	ck_assert_str_ne(ask_one("NumberOfCores", "ASSOCIATORS OF {Win32_ComputerSystem.Name='%s'} WHERE AssocClass = Win32_ComputerSystemProcessor "
+				 "ResultClass = Win32_Processor", ask_one("Name", "SELECT * FROM Win32_ComputerSystem")), "(none)");
+}
+END_TEST
+
+START_TEST(queries_that_cannot_be_answered)
+{
+	static const struct { const char *query; enum cim_status status; } rows[] = {
+		{ "SELECT * FROM Msvm_Nothing", CIM_NO_SUCH_CLASS },
+		{ "SELECT Nothing FROM Msvm_ComputerSystem", CIM_INVALID_QUERY },
+		{ "SELECT * FROM Msvm_ComputerSystem WHERE Nothing = 1", CIM_INVALID_QUERY },
+		{ "SELECT * FROM", CIM_INVALID_QUERY },
+		{ "ASSOCIATORS OF {Msvm_Nothing.Name='a'}", CIM_NO_SUCH_CLASS },
+	};
+	struct cim_error error = { 0 };
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		ck_assert_ptr_null(cim_query(cim, V2, NULL, rows[i].query, &error));
+		ck_assert_int_eq(error.status, rows[i].status);
+	}
+	ck_assert_ptr_null(cim_query(cim, "root/default", NULL, "SELECT * FROM Msvm_ComputerSystem", &error));
+}
+END_TEST
+
+/* Each verb of a state, what bhctl says of it, and a refusal in the wrong state. */
+START_TEST(states_change_as_asked)
+{
+	char job[300];
+
+	ck_assert_uint_eq(request("a", "3", NULL), 32775);
+	ck_assert_uint_eq(request("a", "9", NULL), 32775);
+	ck_assert_uint_eq(request("a", "77", NULL), 32773);
+	ck_assert_uint_eq(request("a", "2", job), 4096);
+	ck_assert_uint_eq(job_end_state(job), 7);
+	ck_assert_str_eq(ask_one("EnabledState", VM, "a"), "2");
+	ck_assert_str_ne(ask_one("ProcessID", VM, "a"), "");
+	shell("$BHCTL list | grep -q '^a  *running'");
+	ck_assert_uint_eq(request("a", "2", NULL), 32775);
+	ck_assert_uint_eq(request("a", "6", NULL), 32770);
+	ck_assert_uint_eq(request("a", "9", job), 4096);
+	ck_assert_uint_eq(job_end_state(job), 7);
+	ck_assert_str_eq(ask_one("EnabledState", VM, "a"), "9");
+	ck_assert_uint_eq(request("a", "2", job), 4096);
+	ck_assert_uint_eq(job_end_state(job), 7);
+	ck_assert_uint_eq(request("a", "11", job), 4096);
+	ck_assert_uint_eq(job_end_state(job), 7);
+	eventually("2", "OperationalStatus", "SELECT * FROM Msvm_ShutdownComponent");
+	ck_assert_uint_eq(request("a", "10", job), 4096);
+	ck_assert_uint_eq(job_end_state(job), 7);
+	ck_assert_uint_eq(request("a", "3", job), 4096);
+	ck_assert_uint_eq(job_end_state(job), 7);
+	ck_assert_str_eq(ask_one("PercentComplete", "SELECT * FROM Msvm_ConcreteJob WHERE InstanceID='%s'", job), "100");
+	ck_assert_str_eq(ask_one("EnabledState", VM, "a"), "3");
+}
+END_TEST
+
+START_TEST(a_start_that_fails_says_why)
+{
+	char job[300];
+
+	ck_assert_uint_eq(request("bad", "2", job), 4096);
+	ck_assert_uint_eq(job_end_state(job), 10);
+	ck_assert_ptr_nonnull(strstr(ask_one("ErrorDescription", "SELECT * FROM Msvm_ConcreteJob WHERE InstanceID='%s'", job), "not a bzImage"));
+	ck_assert_str_eq(ask_one("HealthState", VM, "bad"), "20");
+	ck_assert_ptr_nonnull(strstr(ask_one("StatusDescriptions", VM, "bad"), "not a bzImage"));
+}
+END_TEST
+
+START_TEST(a_guest_is_shut_down)
+{
+	struct cim_item item = { 0 };
+	struct cim_named_value force = named("Force", &item, "False");
+	char selector[60], job[300];
+	struct answer a;
+
+	snprintf(selector, sizeof selector, "SystemName=%s", guid_of("a"));
+	a = invoke("Msvm_ShutdownComponent", selector, "InitiateShutdown", &force, 1);
+	ck_assert_int_eq(a.status, CIM_NOT_FOUND);
+	ck_assert_uint_eq(request("a", "2", job), 4096);
+	ck_assert_uint_eq(job_end_state(job), 7);
+	eventually("2", "OperationalStatus", "SELECT * FROM Msvm_ShutdownComponent");
+	{
+		char device[100];
+		struct cim_item keys[4];
+		struct cim_named_value names[4];
+		struct cim_path path = { V2, "Msvm_ShutdownComponent", names, 4 };
+		struct cim_error error;
+
+		snprintf(device, sizeof device, "%s", ask_one("DeviceID", "SELECT * FROM Msvm_ShutdownComponent"));
+		names[0] = named("SystemName", &keys[0], guid);
+		names[1] = named("CreationClassName", &keys[1], "Msvm_ShutdownComponent");
+		names[2] = named("SystemCreationClassName", &keys[2], "Msvm_ComputerSystem");
+		names[3] = named("DeviceID", &keys[3], device);
+		for (unsigned i = 0; i < 4; i++)
+			keys[i].path = NULL, keys[i].instance = NULL;
+		cim_list_free(cim_get(cim, &path, &error));
+	}
+	shell("$BHCTL shutdown a >/dev/null");
+	eventually("3", "EnabledState", "SELECT * FROM Msvm_ComputerSystem WHERE ElementName='a'");
+}
+END_TEST
+
+START_TEST(a_partition_is_defined_filled_and_destroyed)
+{
+	char id[400], configuration[60], processor[4200], memory[4200], controller[300], parent[600], host[300];
+	struct cim_item ref = { 0 };
+	struct cim_named_value system = { 0 };
+	struct answer a = manage("DefineSystem", "SystemSettings", "Msvm_VirtualSystemSettingData", NULL, PROPERTIES("ElementName=made", "Notes=by WMI"));
+
+	ck_assert_uint_eq(a.code, 0);
+	ck_assert_str_eq(a.path, guid_of("made"));
+	shell("grep -q '<description>by WMI</description>' %s/definitions/made.xml", dir);
+	ck_assert_uint_eq(manage("DefineSystem", "SystemSettings", "", NULL, PROPERTIES("ElementName=made")).code, 32773);
+	ck_assert_uint_eq(manage("DefineSystem", "SystemSettings", "", NULL, PROPERTIES("ElementName=../made")).code, 32773);
+
+	snprintf(configuration, sizeof configuration, "Microsoft:%s", guid);
+	snprintf(processor, sizeof processor, "InstanceID=%s", ask_one("InstanceID", "SELECT * FROM Msvm_ProcessorSettingData WHERE InstanceID LIKE '%%%s%%'", guid));
+	ck_assert_uint_eq(manage("ModifyResourceSettings", "ResourceSettings", "Msvm_ProcessorSettingData", NULL, PROPERTIES(processor, "VirtualQuantity=3")).code, 0);
+	shell("grep -q '<vcpu>3</vcpu>' %s/definitions/made.xml", dir);
+	ck_assert_uint_eq(manage("ModifyResourceSettings", "ResourceSettings", "", NULL, PROPERTIES(processor, "VirtualQuantity=0")).code, 32773);
+	ck_assert_uint_eq(manage("ModifyResourceSettings", "ResourceSettings", "", NULL, PROPERTIES(processor, "Weight=7")).code, 32770);
+	snprintf(memory, sizeof memory, "InstanceID=%s", ask_one("InstanceID", "SELECT * FROM Msvm_MemorySettingData WHERE InstanceID LIKE '%%%s%%'", guid));
+	ck_assert_uint_eq(manage("ModifyResourceSettings", "ResourceSettings", "", NULL, PROPERTIES(memory, "Limit=256")).code, 0);
+	ck_assert_uint_eq(manage("ModifyResourceSettings", "ResourceSettings", "", NULL,
+				 PROPERTIES(memory, "VirtualQuantity=64", "Limit=128", "Reservation=32", "DynamicMemoryEnabled=true")).code, 0);
+	shell("grep -q '<dynamicMemory unit=\"MiB\" minimum=\"32\" buffer=\"20\" priority=\"50\"/>' %s/definitions/made.xml", dir);
+	ck_assert_str_eq(ask_one("Limit", "SELECT * FROM Msvm_MemorySettingData WHERE %s", "Limit = 128"), "128");
+	ck_assert_uint_eq(manage("ModifyResourceSettings", "ResourceSettings", "", NULL, PROPERTIES(memory, "VirtualQuantity=1")).code, 32773);
+	snprintf(id, sizeof id, "InstanceID=%s", configuration);
+	ck_assert_uint_eq(manage("ModifySystemSettings", "SystemSettings", "", NULL, PROPERTIES(id, "AutomaticStartupAction=4")).code, 0);
+	shell("$BHCTL show made --json | grep -q '\"autostart\": true'");
+
+	/* a controller, a drive on it, a disk in it: as libvirt does it, with its spelling of paths */
+	a = manage("AddResourceSettings", "ResourceSettings", "", configuration, PROPERTIES("ResourceType=6", "ResourceSubType=x"));
+	ck_assert_uint_eq(a.code, 0);
+	snprintf(controller, sizeof controller, "%s", a.list);
+	snprintf(host, sizeof host, "Parent=\\\\host\\Root\\Virtualization\\V2:Msvm_ResourceAllocationSettingData.InstanceID=\"");
+	snprintf(parent, sizeof parent, "%s", host);
+	for (const char *c = controller; *c; c++)
+		snprintf(parent + strlen(parent), sizeof parent - strlen(parent), *c == '\\' ? "\\\\" : "%c", *c);
+	strcat(parent, "\"");
+	a = manage("AddResourceSettings", "ResourceSettings", "", configuration, PROPERTIES("ResourceType=17", "AddressOnParent=5", parent));
+	ck_assert_uint_eq(a.code, 0);
+	ck_assert_uint_eq(a.count, 1);
+	ck_assert_uint_eq(manage("AddResourceSettings", "ResourceSettings", "", configuration, PROPERTIES("ResourceType=17", "AddressOnParent=5", parent)).code, 32774);
+	snprintf(parent, sizeof parent, "%s", host);
+	for (const char *c = a.list; *c; c++)
+		snprintf(parent + strlen(parent), sizeof parent - strlen(parent), *c == '\\' ? "\\\\" : "%c", *c);
+	strcat(parent, "\"");
+	snprintf(id, sizeof id, "HostResource=%s/made.img", dir);
+	a = manage("AddResourceSettings", "ResourceSettings", "", configuration, PROPERTIES("ResourceType=31", id, parent));
+	ck_assert_uint_eq(a.code, 0);
+	shell("grep -q '<source file=\"%s/made.img\"/>' %s/definitions/made.xml && grep -q 'controller=\"0\" lun=\"5\"' %s/definitions/made.xml", dir, dir, dir);
+	ck_assert_ptr_nonnull(strstr(ask_one("HostResource", "SELECT * FROM Msvm_StorageAllocationSettingData WHERE InstanceID LIKE '%%%s%%'", guid), "/made.img"));
+	a = manage("AddResourceSettings", "ResourceSettings", "", configuration, PROPERTIES("ResourceType=10", "Address=00155d010203"));
+	ck_assert_uint_eq(a.code, 0);
+	snprintf(parent, sizeof parent, "Parent=%s", a.list);
+	ck_assert_uint_eq(manage("AddResourceSettings", "ResourceSettings", "", configuration, PROPERTIES("ResourceType=33", "HostResource=br7", parent)).code, 0);
+	ck_assert_str_eq(ask_one("ElementName", "SELECT * FROM Msvm_VirtualEthernetSwitch"), "br7");
+	ck_assert_str_eq(ask_one("Address", "SELECT * FROM Msvm_SyntheticEthernetPortSettingData"), "00155D010203");
+	ck_assert_uint_eq(manage("AddResourceSettings", "ResourceSettings", "", configuration, PROPERTIES("ResourceType=16")).code, 32770);
+
+	ref.text = ask_one("InstanceID", "SELECT * FROM Msvm_StorageAllocationSettingData WHERE InstanceID LIKE '%%%s%%'", guid);
+	{
+		char disk[300];
+		struct cim_item key = { .text = disk }, item = { 0 };
+		struct cim_named_value name = { "InstanceID", { .count = 1, .items = &key } };
+		struct cim_path path = { V2, "Msvm_StorageAllocationSettingData", &name, 1 };
+
+		snprintf(disk, sizeof disk, "%s", ref.text);
+		item.path = &path;
+		system = (struct cim_named_value){ "ResourceSettings", { .array = true, .count = 1, .items = &item } };
+		ck_assert_uint_eq(invoke("Msvm_VirtualSystemManagementService", NULL, "RemoveResourceSettings", &system, 1).code, 0);
+	}
+	shell("! grep -q '<disk' %s/definitions/made.xml", dir);
+
+	shell("$BHCTL check %s/definitions/made.xml", dir);
+	ref.text = guid;
+	system = (struct cim_named_value){ "AffectedSystem", { .count = 1, .items = &ref } };
+	ck_assert_uint_eq(invoke("Msvm_VirtualSystemManagementService", NULL, "DestroySystem", &system, 1).code, 0);
+	ck_assert_str_eq(ask_one("Name", VM, "made"), "(none)");
+	shell("! test -e %s/definitions/made.xml", dir);
+	ck_assert_uint_eq(invoke("Msvm_VirtualSystemManagementService", NULL, "DestroySystem", &system, 1).code, 32773);
+	ck_assert_int_eq(invoke("Msvm_VirtualSystemManagementService", NULL, "Nothing", &system, 1).status, CIM_NO_SUCH_METHOD);
+	ck_assert_int_eq(invoke("Msvm_VirtualSystemManagementService", NULL, "DefineSystem", &system, 1).status, CIM_INVALID_ARGUMENT);
+}
+END_TEST
+
+static char seen[600];
+
+static void on_event(void *arg, struct cim_list *event)
+{
+	const struct cim_instance *instance = event->instances[0], *target;
+
+	(void)arg;
+	for (unsigned i = 0; i < instance->class->property_count; i++)
+		if (!strcmp(instance->class->properties[i].name, "TargetInstance")) {
+			target = instance->values[i].items->instance;
+			snprintf(seen + strlen(seen), sizeof seen - strlen(seen), "%s:%s ", instance->class->name + 10,
+				 value_of(target, "EnabledState"));
+		}
+	cim_list_free(event);
+}
+
+/* What bhctl does reaches a subscriber, and nothing that it did not ask for. */
+START_TEST(events_reach_subscribers)
+{
+	struct cim_error error = { 0 };
+	struct cim_subscription *s;
+
+	ck_assert_ptr_null(cim_subscribe(cim, V2, "SELECT * FROM Msvm_ComputerSystem", on_event, NULL, &error));
+	s = cim_subscribe(cim, V2, "SELECT * FROM __InstanceOperationEvent WITHIN 1 WHERE TargetInstance ISA 'CIM_ComputerSystem' AND "
+			  "TargetInstance.ElementName = 'eve'", on_event, NULL, &error);
+	ck_assert_ptr_nonnull(s);
+	*seen = 0;
+	shell("sed 's,<name>a,<name>eve,; /<disk/d; /<uuid/d' %s/a.xml >%s/eve.xml && $BHCTL define %s/eve.xml >/dev/null", dir, dir, dir);
+	eventually("3", "EnabledState", "SELECT * FROM Msvm_ComputerSystem WHERE ElementName='eve'");
+	shell("$BHCTL start eve a >/dev/null");
+	eventually("2", "EnabledState", "SELECT * FROM Msvm_ComputerSystem WHERE ElementName='eve'");
+	shell("$BHCTL turn-off eve a >/dev/null && $BHCTL undefine eve >/dev/null");
+	for (unsigned i = 0; !strstr(seen, "Deletion"); i++) {
+		ck_assert_msg(i < 1000, "%s", seen);
+		uv_run(&live_loop, UV_RUN_ONCE);
+	}
+	ck_assert_ptr_nonnull(strstr(seen, "CreationEvent:3 "));
+	ck_assert_ptr_nonnull(strstr(seen, "ModificationEvent:2 "));
+	ck_assert_ptr_nonnull(strstr(seen, "DeletionEvent:3 "));
+	cim_unsubscribe(s);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("cim live");
+	TCase *tests = tcase_create("live");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	dir = getenv("dir");
+	tcase_add_unchecked_fixture(tests, live_open, live_close);
+	tcase_set_timeout(tests, 60);
+	tcase_add_test(tests, every_class_can_be_enumerated);
+	tcase_add_test(tests, a_partition_and_what_belongs_to_it);
+	tcase_add_test(tests, queries_that_cannot_be_answered);
+	tcase_add_test(tests, states_change_as_asked);
+	tcase_add_test(tests, a_start_that_fails_says_why);
+	tcase_add_test(tests, a_guest_is_shut_down);
+	tcase_add_test(tests, a_partition_is_defined_filled_and_destroyed);
+	tcase_add_test(tests, events_reach_subscribers);
+	suite_add_tcase(suite, tests);
+	srunner_set_fork_status(runner, CK_NOFORK);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* DefineSystem, DestroySystem, GetSummaryInformation. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include "wmi-like-api/cim/change.h"
+#include "wmi-like-api/cim/ids.h"
+
+struct defining {
+	struct cim *cim;
+	char name[64];
+	cim_result_fn fn;
+	void *arg;
+	unsigned code;
+};
+
+static struct defining *defining_new(struct call *call, const char *name)
+{
+	struct defining *d = calloc(1, sizeof *d);
+
+	if (!d)
+		abort();
+	d->cim = call->cim;
+	d->fn = call->fn;
+	d->arg = call->arg;
+	snprintf(d->name, sizeof d->name, "%s", name);
+	return d;
+}
+
+static void on_defined_shown(void *arg, struct view *v)
+{
+	struct defining *d = arg;
+	struct pool pool = { NULL };
+	struct cim_item code = { .text = "0" }, system = { 0 };
+	struct cim_named_value results[] = {
+		{ "ReturnValue", { .count = 1, .items = &code } }, { "ResultingSystem", { .count = 1, .items = &system } },
+	};
+
+	if (d->code || !v) {
+		answer_code(d->fn, d->arg, d->code ? d->code : RETURN_FAILED);
+	} else {
+		system.path = system_path(&pool, v->uuid);
+		d->fn(d->arg, results, 2, NULL);
+		pool_release(&pool);
+	}
+	free(d);
+}
+
+static void on_defined(void *arg, sd_bus_message *reply, const char *name, const char *text)
+{
+	struct defining *d = arg;
+
+	(void)text;
+	if (!reply)
+		d->code = code_of(name);
+	model_refresh(&d->cim->model, d->name, on_defined_shown, d);
+}
+
+static bool name_fits(const char *name)
+{
+	return *name && strlen(name) < 64 && *name != '.' && *name != '-' &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == strlen(name);
+}
+
+/* Processors and memory are there by themselves and are given their values; what else is added names a parent that is not known yet. */
+static unsigned apply_resources(struct edit *edit, const struct definition *now, const struct cim_value *resources)
+{
+	unsigned code = 0;
+	uint64_t type;
+
+	for (unsigned i = 0; !code && resources && i < resources->count; i++) {
+		const struct cim_instance *in = resources->items[i].instance;
+
+		if (!in || input_number(in, "ResourceType", 65535, &type))
+			code = RETURN_INVALID_PARAMETER;
+		else if (type == 3)
+			code = change_processors(edit, in);
+		else if (type == 4)
+			code = change_memory(now, edit, in);
+		else
+			code = RETURN_NOT_SUPPORTED;
+	}
+	return code;
+}
+
+void method_define(struct call *call)
+{
+	const struct cim_value *value = argument(call, "SystemSettings");
+	const struct cim_instance *in = value ? value->items->instance : NULL;
+	const char *name = in ? input_text(in, "ElementName") : NULL, *uuid = in ? input_text(in, "VirtualSystemIdentifier") : NULL;
+	struct change scratch = { .cim = call->cim };
+	struct definition *now = NULL;
+	struct edit *edit = NULL;
+	struct view fake = { 0 };
+	char guid[37], *text = NULL;
+	unsigned code = RETURN_INVALID_PARAMETER;
+
+	if (!name || !name_fits(name) || model_by_name(&call->cim->model, name) || (uuid && *uuid && !id_find_guid(uuid, guid)))
+		goto out;
+	text = definition_new_text(name, uuid && *uuid ? guid : NULL, call->cim->kernel, call->cim->cmdline);
+	now = text ? definition_parse(text) : NULL;
+	edit = text ? edit_open(text) : NULL;
+	if (!now || !edit)
+		goto out;
+	snprintf(fake.name, sizeof fake.name, "%s", name);
+	code = change_system(&scratch, &fake, edit, in);
+	if (!code)
+		code = apply_resources(edit, now, argument(call, "ResourceSettings"));
+	if (code)
+		goto out;
+	free(text);
+	text = edit_close(edit);
+	edit = NULL;
+	daemon_call(call->cim->model.daemon, on_defined, defining_new(call, name), "Define", "ss", "", text ? text : "");
+out:
+	if (code)
+		answer_code(call->fn, call->arg, code);
+	edit_drop(edit);
+	definition_free(now);
+	free(text);
+	pool_release(&scratch.pool);
+}
+
+static void on_destroyed_shown(void *arg, struct view *v)
+{
+	struct defining *d = arg;
+
+	answer_code(d->fn, d->arg, d->code ? d->code : v ? RETURN_FAILED : RETURN_DONE);
+	free(d);
+}
+
+static void on_destroyed(void *arg, sd_bus_message *reply, const char *name, const char *text)
+{
+	struct defining *d = arg;
+
+	(void)text;
+	if (!reply)
+		d->code = code_of(name);
+	model_refresh(&d->cim->model, d->name, on_destroyed_shown, d);
+}
+
+/* Only what is off: turned off first, then taken away, as Hyper-V wants it. */
+void method_destroy(struct call *call)
+{
+	struct view *v = view_of(call->cim, argument(call, "AffectedSystem"));
+
+	if (!v)
+		answer_code(call->fn, call->arg, RETURN_INVALID_PARAMETER);
+	else if (v->state != VIEW_OFF && v->state != VIEW_FAILED)
+		answer_code(call->fn, call->arg, RETURN_INVALID_STATE);
+	else
+		daemon_call(call->cim->model.daemon, on_destroyed, defining_new(call, v->name), "Undefine", "s", v->name);
+}
+
+void method_summary(struct call *call)
+{
+	const struct cim_class *class = cim_class_find(V2, "Msvm_SummaryInformation");
+	const struct cim_value *of = argument(call, "SettingData");
+	struct cim_item code = { .text = "0" }, *items;
+	struct result *r = result_new(&call->cim->world);
+
+	for (unsigned i = 0; of && i < of->count; i++) {
+		struct cim_value one = { .count = 1, .items = &of->items[i] };
+		const struct view *v = view_of(call->cim, &one);
+
+		if (v && v->definition)
+			provide_summary_of(r, class, v);
+	}
+	if (!of)
+		provide_summaries(r, class);
+	items = pool_take(&r->pool, (r->list.count + 1) * sizeof *items);
+	for (unsigned i = 0; i < r->list.count; i++)
+		items[i].instance = r->list.instances[i];
+	call->fn(call->arg, (const struct cim_named_value[]){
+		{ "ReturnValue", { .count = 1, .items = &code } },
+		{ "SummaryInformation", { .array = true, .count = r->list.count, .items = items } },
+	}, 2, NULL);
+	result_free(r);
+}
