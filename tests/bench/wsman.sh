@@ -55,6 +55,8 @@ for class in Msvm_ComputerSystem Msvm_VirtualSystemSettingData Msvm_ProcessorSet
 	expected "$items" 3000
 done
 enumerate "SELECT * FROM Msvm_ComputerSystem WHERE Name='00000000-0000-4000-8000-000000000500'"
+post 200 root
+says "<p:ElementName>vm0500</p:ElementName>"
 figure "one of 1,000 by its name" --requests 2000
 figure "the same, 200 connections" --requests 20000 --connections 200
 before=$(rss_kib)
@@ -68,6 +70,7 @@ echo "    resident: $before KiB before, $after KiB after"
 starter=$!
 figure "the same, while 50 partitions start" --requests 5000 --connections 4
 wait "$starter"
+expect "they run" [ "$("$BHCTL" list --active | wc -l)" -ge 51 ]
 kill -STOP "$(worker_of vm0001)"
 figure "the same, with a worker stopped" --requests 5000 --connections 4
 kill -CONT "$(worker_of vm0001)"
