@@ -275,6 +275,21 @@ START_TEST(get_by_selectors)
 }
 END_TEST
 
+START_TEST(put_hands_properties_on)
+{
+#define PUT HEAD "<a:Action>" ACTION_PUT "</a:Action><w:ResourceURI>" CLASS_URI "</w:ResourceURI><w:SelectorSet><w:Selector Name='Name'>vm-0</w:Selector>" \
+	"</w:SelectorSet></s:Header><s:Body><p:Msvm_ComputerSystem xmlns:p='" CLASS_URI "' xmlns:x='" NS_XSI "'><p:ElementName>new</p:ElementName>" \
+	"<p:Notes>1</p:Notes><p:Notes>2</p:Notes><p:Description x:nil='true'/></p:Msvm_ComputerSystem></s:Body></s:Envelope>"
+	send_text(PUT);
+	ck_assert_int_eq(status, 200);
+	ck_assert_str_eq(state.arguments, "ElementName=new Notes=1,2 Description=NULL");
+	has("<p:Name>vm-0</p:Name>");
+	ck_assert_ptr_nonnull(strstr(audited, "done alice Put Msvm_ComputerSystem.Name=vm-0"));
+	send_as("oskar", WSMAN_OPERATOR, PUT);
+	faults(400, "w:AccessDenied");
+}
+END_TEST
+
 #define EPR "<a:Address>x</a:Address><a:ReferenceParameters><w:ResourceURI>" CLASS_URI "</w:ResourceURI><w:SelectorSet>" \
 	"<w:Selector Name='Name'>vm-1</w:Selector></w:SelectorSet></a:ReferenceParameters>"
 
@@ -483,6 +498,7 @@ int main(void)
 	tcase_add_test(tests, contexts_belong_to_one_user_and_end);
 	tcase_add_test(tests, contexts_are_bounded_and_released);
 	tcase_add_test(tests, get_by_selectors);
+	tcase_add_test(tests, put_hands_properties_on);
 	tcase_add_test(tests, invoke_with_every_kind_of_argument);
 	tcase_add_test(tests, embedded_instances_come_escaped_or_as_elements);
 	tcase_add_test(tests, wrong_calls_say_what_is_wrong);
