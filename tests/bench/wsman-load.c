@@ -4,14 +4,13 @@
  * prints requests a second and latencies. With --enumerate: enumerates and pulls to the end, and counts items.
  *
  *   wsman-load [--plain] [--ca FILE] [--connections N] [--requests N] [--enumerate] [--max-elements N] --user USER:PASSWORD PORT FILE
- *   wsman-load --hold N PORT FILE     opens N plain connections, sends the bytes of FILE on each, and says how many the server has
- *                                     closed after the seconds on standard input have passed ("5\n"), then ends
+ *   wsman-load --hold N PORT FILE     opens N plain connections and sends the bytes of FILE on each; when standard input says for how
+ *                                     many seconds ("5\n"), waits at most so long for the server to close them all, and says how many it has
  */
 #include <errno.h>
 #include <getopt.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -213,30 +212,40 @@ static int run_load(void)
 	return failed != 0;
 }
 
+/* Whether the server has closed it; what it said before is dropped. */
+static bool is_closed(int fd)
+{
+	char bytes[512];
+	ssize_t n;
+
+	while ((n = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT)) > 0)
+		;
+	return n == 0 || errno != EAGAIN;
+}
+
 static int run_hold(void)
 {
-	struct pollfd *fds = calloc(hold, sizeof *fds);
+	int *fds = calloc(hold, sizeof *fds);
 	unsigned closed = 0, seconds = 0;
-	char byte;
+	uint64_t end;
 
 	for (unsigned i = 0; i < hold; i++) {
-		fds[i].fd = connect_to();
-		if (fds[i].fd < 0)
+		fds[i] = connect_to();
+		if (fds[i] < 0)
 			return 1;
-		(void)!send(fds[i].fd, body, strlen(body), MSG_NOSIGNAL);
+		(void)!send(fds[i], body, strlen(body), MSG_NOSIGNAL);
 	}
 	puts("held");
 	fflush(stdout);
 	if (scanf("%u", &seconds) != 1)
 		return 0;
-	sleep(seconds);
-	for (unsigned i = 0; i < hold; i++) {
-		ssize_t n;
-
-		while ((n = recv(fds[i].fd, &byte, 1, MSG_DONTWAIT)) == 1)
-			;
-		closed += n == 0 || (n < 0 && errno != EAGAIN);
-	}
+	end = now_us() + seconds * 1000000ull;
+	do {
+		closed = 0;
+		for (unsigned i = 0; i < hold; i++)
+			closed += is_closed(fds[i]);
+		usleep(50000);
+	} while (closed < hold && now_us() < end);
 	printf("closed %u\n", closed);
 	return 0;
 }

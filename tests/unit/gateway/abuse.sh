@@ -158,7 +158,7 @@ for kind in flood half slow garbage byte; do
 	eventually 10 grep -q held "$dir/$kind.out"
 	served
 	expect "there is a bound" [ "$(ls "/proc/$wsmand_pid/fd" | wc -l)" -lt 80 ]
-	echo 2 >&5
+	echo 15 >&5
 	exec 5>&-
 	wait "$holder"
 	expect "$kind: all are closed in time" grep -qx 'closed 100' "$dir/$kind.out"

@@ -4,7 +4,8 @@
 # password is "secret-" and their name) and ports of its own. WSMAND, WSMAND_OPTIONS and WSMAN_LOAD name the programs.
 . "${gateway_tests:-${0%/*}}/../daemon/functions.sh"
 
-port=$((20000 + $$ % 20000 * 2))
+# below those that the kernel gives to clients
+port=$((10000 + $$ % 11000 * 2))
 wsmand_pid=
 
 stop_all() {
