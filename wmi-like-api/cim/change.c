@@ -87,6 +87,7 @@ static void end(struct change *c)
 	if (!c->next)
 		cim->changes_end = &cim->changes;
 	answer(c);
+	free(c->text);
 	free(c->attach);
 	free(c->detach);
 	pool_release(&c->pool);
@@ -109,6 +110,21 @@ static void on_stored(void *arg, sd_bus_message *reply, const char *name, const 
 	if (!reply)
 		c->code = code_of(name);
 	model_refresh(&c->cim->model, c->name, on_shown, c);
+}
+
+static void store(struct change *c)
+{
+	daemon_call(c->cim->model.daemon, on_stored, c, "Define", "ss", "", c->text ? c->text : "");
+}
+
+static void on_memory(void *arg, sd_bus_message *reply, const char *name, const char *text)
+{
+	struct change *c = arg;
+
+	if (reply && c->edited)
+		store(c);
+	else
+		on_stored(arg, reply, name, text);
 }
 
 static unsigned apply(struct change *c, struct view *v, struct edit *e)
@@ -136,7 +152,6 @@ static void on_read(void *arg, struct view *v)
 	struct daemon *d = c->cim->model.daemon;
 	struct edit *e = v && v->text && v->definition ? edit_open(v->text) : NULL;
 	struct view_pending before;
-	char *text;
 
 	if (!e) {
 		c->code = RETURN_NOT_AVAILABLE;
@@ -147,19 +162,20 @@ static void on_read(void *arg, struct view *v)
 	c->code = apply(c, v, e);
 	if (c->code)
 		v->pending = before;
-	if (c->code || (!c->edited && !c->attach && !c->detach)) {
+	if (c->code || (!c->edited && !c->attach && !c->detach && !c->memory)) {
 		edit_drop(e);
 		end(c);
 		return;
 	}
-	text = edit_close(e);
-	if (c->attach)
+	c->text = edit_close(e);
+	if (c->memory)
+		daemon_call(d, on_memory, c, "SetMemory", "st", c->name, c->memory);
+	else if (c->attach)
 		daemon_call(d, on_stored, c, "AttachInterface", "sssb", c->name, "", c->attach, 1);
 	else if (c->detach)
 		daemon_call(d, on_stored, c, "DetachInterface", "ssb", c->name, c->detach, 1);
 	else
-		daemon_call(d, on_stored, c, "Define", "ss", "", text ? text : "");
-	free(text);
+		store(c);
 }
 
 static void begin(struct change *c)
@@ -193,6 +209,7 @@ void changes_free(struct cim *cim)
 
 	for (struct change *c = cim->changes; c; c = next) {
 		next = c->next;
+		free(c->text);
 		free(c->attach);
 		free(c->detach);
 		pool_release(&c->pool);

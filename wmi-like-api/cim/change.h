@@ -22,6 +22,8 @@ struct change {
 	/* being applied */
 	bool edited;                             /* the text has to be stored */
 	char *attach, *detach;                   /* of a running partition: an <interface>, a MAC address; stored by the daemon, too */
+	uint64_t memory;                         /* bytes that a running partition is to have now; 0: as it is */
+	char *text;                              /* edited, to be stored after that */
 	const struct cim_path *results[CHANGE_RESULTS];
 	unsigned result_count, code;
 };

@@ -325,6 +325,26 @@ unsigned change_add(struct change *c, struct view *v, struct edit *edit, const s
 	}
 }
 
+/* A running partition: dynamic memory gets another amount now, fixed memory cannot; the rest holds from the next start. */
+static unsigned modify_memory(struct change *c, const struct view *v, struct edit *edit, const struct cim_instance *in)
+{
+	uint64_t quantity;
+	int has = v->pid ? input_number(in, "VirtualQuantity", MIB_MAX, &quantity) : -1;
+
+	if (has == -2)
+		return RETURN_INVALID_PARAMETER;
+	if (!has && quantity << 20 != v->definition->startup_bytes) {
+		if (!v->definition->dynamic_memory)
+			return RETURN_INVALID_STATE;
+		c->memory = quantity << 20;
+	}
+	/* Of an instance with InstanceID and VirtualQuantity alone nothing is left to be stored. */
+	if (c->memory && in->property_count <= 2)
+		return 0;
+	c->edited = true;
+	return change_memory(v->definition, edit, in);
+}
+
 static unsigned modify_connection(struct change *c, struct view *v, struct edit *edit, const struct cim_instance *in, const struct id *id)
 {
 	int index = interface_of(v, id->mac);
@@ -362,8 +382,7 @@ unsigned change_modify(struct change *c, struct view *v, struct edit *edit, cons
 		c->edited = true;
 		break;
 	case ID_MEMORY:
-		code = change_memory(v->definition, edit, in);
-		c->edited = true;
+		code = modify_memory(c, v, edit, in);
 		break;
 	case ID_DISK:
 		code = modify_disk(c, edit, in, &id);

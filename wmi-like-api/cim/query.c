@@ -41,6 +41,7 @@ static const struct { const char *class; void (*provide)(struct result *, const 
 	{ "Msvm_VirtualSystemSettingData", provide_settings },
 	{ "Msvm_ShutdownComponent", provide_devices },
 	{ "Msvm_HeartbeatComponent", provide_devices },
+	{ "Msvm_Keyboard", provide_devices },
 	{ "Msvm_KvpExchangeComponent", provide_devices },
 	{ "Msvm_VirtualSystemManagementService", provide_services },
 	{ "Msvm_VirtualEthernetSwitchManagementService", provide_services },

@@ -38,7 +38,7 @@ unsigned state_operational(const struct view *v)
 static void put_status(struct result *r, struct cim_instance *i, const struct view *v)
 {
 	unsigned status = state_operational(v);
-	const char *description = v->state == VIEW_FAILED && *v->reason ? v->reason : status == 11 ? "In service" : "Operating normally";
+	const char *description = *v->reason ? v->reason : status == 11 ? "In service" : "Operating normally";
 
 	put_numbers(r, i, "OperationalStatus", 1, &status);
 	put_texts(r, i, "StatusDescriptions", &description, 1);
@@ -139,6 +139,18 @@ static void put_device(struct result *r, struct cim_instance *i, const struct vi
 	put_number(r, i, "RequestedState", 12);
 }
 
+/* A partition has none. libvirt's send-key dies without an instance; its methods answer that they are not supported. */
+static void put_keyboard(struct result *r, struct cim_instance *i, const struct view *v)
+{
+	const char *text = "A partition has no keyboard";
+	unsigned status = 12;
+
+	put_device(r, i, v, "Keyboard", "58F75A6D-D949-4320-99E1-A2A2576D581C");
+	put_number(r, i, "EnabledState", 3);
+	put_numbers(r, i, "OperationalStatus", 1, &status);
+	put_texts(r, i, "StatusDescriptions", &text, 1);
+}
+
 static void put_device_status(struct result *r, struct cim_instance *i, unsigned status)
 {
 	const char *text = status == 2 ? "OK" : status == 13 ? "Lost Communication" : "No Contact";
@@ -193,6 +205,8 @@ void provide_devices(struct result *r, const struct cim_class *class)
 		} else if (!strcmp(class->name, "Msvm_HeartbeatComponent")) {
 			put_device(r, i, v, "Heartbeat", "84EAAE65-2F2E-45F5-9BB5-0E857DC8EB47");
 			put_device_status(r, i, v->heartbeat == VIEW_HEARTBEAT_OK ? 2 : v->heartbeat == VIEW_HEARTBEAT_LOST ? 13 : 12);
+		} else if (!strcmp(class->name, "Msvm_Keyboard")) {
+			put_keyboard(r, i, v);
 		} else {
 			put_device(r, i, v, "Key-Value Pair Exchange", "2A34B1C2-FD73-4043-8A5B-DD2159BC743F");
 			put_device_status(r, i, v->pair_count ? 2 : 12);

@@ -152,6 +152,7 @@ START_TEST(states_change_as_asked)
 	shell("$BHCTL list | grep -q '^a  *running'");
 	ck_assert_uint_eq(request("a", "2", NULL), 32775);
 	ck_assert_uint_eq(request("a", "6", NULL), 32770);
+	ck_assert_str_eq(ask_one("EnabledState", "SELECT * FROM Msvm_Keyboard WHERE SystemName='%s'", guid_of("a")), "3");
 	ck_assert_uint_eq(request("a", "9", job), 4096);
 	ck_assert_uint_eq(job_end_state(job), 7);
 	ck_assert_str_eq(ask_one("EnabledState", VM, "a"), "9");
@@ -166,6 +167,23 @@ START_TEST(states_change_as_asked)
 	ck_assert_uint_eq(job_end_state(job), 7);
 	ck_assert_str_eq(ask_one("PercentComplete", "SELECT * FROM Msvm_ConcreteJob WHERE InstanceID='%s'", job), "100");
 	ck_assert_str_eq(ask_one("EnabledState", VM, "a"), "3");
+	ck_assert_str_eq(ask_one("StatusDescriptions", VM, "a"), "turned off");
+}
+END_TEST
+
+/* Fixed memory cannot follow while the partition runs; dynamic memory does, through the daemon. */
+START_TEST(memory_of_a_running_partition)
+{
+	char job[300], memory[4200];
+
+	guid_of("a");
+	snprintf(memory, sizeof memory, "InstanceID=%s", ask_one("InstanceID", "SELECT * FROM Msvm_MemorySettingData WHERE InstanceID LIKE '%%%s%%'", guid));
+	ck_assert_uint_eq(request("a", "2", job), 4096);
+	ck_assert_uint_eq(job_end_state(job), 7);
+	ck_assert_uint_eq(manage("ModifyResourceSettings", "ResourceSettings", "", NULL, PROPERTIES(memory, "VirtualQuantity=32")).code, 32775);
+	ck_assert_uint_eq(manage("ModifyResourceSettings", "ResourceSettings", "", NULL, PROPERTIES(memory, "VirtualQuantity=16")).code, 0);
+	ck_assert_uint_eq(request("a", "3", job), 4096);
+	ck_assert_uint_eq(job_end_state(job), 7);
 }
 END_TEST
 
@@ -358,6 +376,7 @@ int main(void)
 	tcase_add_test(tests, a_partition_and_what_belongs_to_it);
 	tcase_add_test(tests, queries_that_cannot_be_answered);
 	tcase_add_test(tests, states_change_as_asked);
+	tcase_add_test(tests, memory_of_a_running_partition);
 	tcase_add_test(tests, a_start_that_fails_says_why);
 	tcase_add_test(tests, a_guest_is_shut_down);
 	tcase_add_test(tests, a_partition_is_defined_filled_and_destroyed);
