@@ -94,6 +94,13 @@ void vmbus_channel_free(struct vmbus_channel *channel)
 	channel->device = NULL;
 }
 
+static void tell_rescind(struct vmbus_channel *channel)
+{
+	channel->state->flags |= VMBUS_CHANNEL_RESCINDED | VMBUS_CHANNEL_RESCIND_DUE;
+	channel->server->due = true;
+	vmbus_pump(channel->server);
+}
+
 void vmbus_server_rescind(struct vmbus_channel *channel)
 {
 	struct vmbus_server *server = channel->server;
@@ -102,13 +109,36 @@ void vmbus_server_rescind(struct vmbus_channel *channel)
 	vmbus_channel_close(channel);
 	channel->ops = NULL;
 	channel->device = NULL;
-	if (server->state->negotiated && channel->state->flags & VMBUS_CHANNEL_OFFERED) {
-		channel->state->flags |= VMBUS_CHANNEL_RESCINDED | VMBUS_CHANNEL_RESCIND_DUE;
-		server->due = true;
-		vmbus_pump(server);
-	} else {
+	if (server->state->negotiated && channel->state->flags & VMBUS_CHANNEL_OFFERED)
+		tell_rescind(channel);
+	else
 		vmbus_channel_free(channel);
+}
+
+void vmbus_server_withdraw(struct vmbus_channel *channel)
+{
+	const struct vmbus_channel_ops *ops = channel->ops;
+	void *device = channel->device;
+
+	if (channel->live) {
+		tell_rescind(channel);
+	} else {
+		vmbus_server_rescind(channel);
+		ops->withdrawn(device);
 	}
+}
+
+/* A channel that was withdrawn has come to its end: the device is free of it. */
+static void end_withdrawal(struct vmbus_channel *channel)
+{
+	const struct vmbus_channel_ops *ops = channel->ops;
+	void *device = channel->device;
+
+	if (!ops || !(channel->state->flags & VMBUS_CHANNEL_RESCINDED))
+		return;
+	channel->ops = NULL;
+	channel->device = NULL;
+	ops->withdrawn(device);
 }
 
 /* Finds the ring's pages in this process. Error: NTSTATUS for the guest. */
@@ -222,6 +252,7 @@ static void end_use(struct vmbus_channel *channel)
 	if (channel->ops)
 		channel->ops->close(channel->device, channel);
 	unmap_rings(channel);
+	end_withdrawal(channel);
 }
 
 void vmbus_channel_settle(struct vmbus_channel *channel)

@@ -103,8 +103,10 @@ static void handle_relid_released(struct vmbus_server *server, const uint8_t *me
 	memcpy(&released, message, sizeof released);
 	channel = vmbus_channel_find(server, released.relid);
 	/* Of a channel whose offer stands the guest only says that it has no use for it. */
-	if (channel && channel->state->flags & VMBUS_CHANNEL_RESCINDED && !(channel->state->flags & VMBUS_CHANNEL_RESCIND_DUE))
+	if (channel && channel->state->flags & VMBUS_CHANNEL_RESCINDED && !(channel->state->flags & VMBUS_CHANNEL_RESCIND_DUE)) {
+		vmbus_channel_close(channel);
 		vmbus_channel_free(channel);
+	}
 }
 
 static void handle_gpadl_header(struct vmbus_server *server, const uint8_t *message, size_t size)

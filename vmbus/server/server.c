@@ -88,23 +88,38 @@ static bool post_relid(struct vmbus_server *server, uint32_t type, uint32_t reli
 	return post(server, &message, sizeof message);
 }
 
-static bool post_due_channels(struct vmbus_server *server)
+static bool post_due_offers(struct vmbus_server *server)
 {
 	for (uint32_t i = 0; i < server->state->channel_limit; i++) {
 		struct vmbus_channel *channel = &server->channels[i];
-		struct vmbus_channel_state *c = channel->state;
 
-		if (c->flags & VMBUS_CHANNEL_OFFER_DUE) {
-			if (!post_offer(server, channel))
-				return false;
-			c->flags = (c->flags & ~(uint32_t)VMBUS_CHANNEL_OFFER_DUE) | VMBUS_CHANNEL_OFFERED;
-		} else if (c->flags & VMBUS_CHANNEL_RESCIND_DUE) {
-			if (!post_relid(server, VMBUS_MSG_RESCIND, channel->relid))
-				return false;
-			c->flags &= ~(uint32_t)VMBUS_CHANNEL_RESCIND_DUE;
-		}
+		if (!(channel->state->flags & VMBUS_CHANNEL_OFFER_DUE))
+			continue;
+		if (!post_offer(server, channel))
+			return false;
+		channel->state->flags = (channel->state->flags & ~(uint32_t)VMBUS_CHANNEL_OFFER_DUE) | VMBUS_CHANNEL_OFFERED;
 	}
 	return true;
+}
+
+static bool post_due_rescinds(struct vmbus_server *server, bool of_subchannels)
+{
+	for (uint32_t i = 0; i < server->state->channel_limit; i++) {
+		struct vmbus_channel_state *c = &server->state->channels[i];
+
+		if (!(c->flags & VMBUS_CHANNEL_RESCIND_DUE) || (c->subchannel_index != 0) != of_subchannels)
+			continue;
+		if (!post_relid(server, VMBUS_MSG_RESCIND, i + 1))
+			return false;
+		c->flags &= ~(uint32_t)VMBUS_CHANNEL_RESCIND_DUE;
+	}
+	return true;
+}
+
+/* Linux takes a device away when it is told of the primary channel, and then wants to have heard of the others. */
+static bool post_due_channels(struct vmbus_server *server)
+{
+	return post_due_offers(server) && post_due_rescinds(server, true) && post_due_rescinds(server, false);
 }
 
 static bool post_due_teardowns(struct vmbus_server *server)

@@ -57,6 +57,8 @@ struct vmbus_channel_ops {
 	void (*close)(void *device, struct vmbus_channel *channel);
 	/** The guest broke the ring protocol; close follows. For statistics. */
 	void (*failed)(void *device, struct vmbus_channel *channel, const char *reason);
+	/** The end of vmbus_server_withdraw: the last call. The channel may not be used in it. */
+	void (*withdrawn)(void *device);
 };
 
 struct vmbus_offer {
@@ -117,6 +119,12 @@ struct vmbus_channel *vmbus_server_offer(struct vmbus_server *server, const stru
  * From inside its own `signal` too, which then uses the channel no more.
  */
 void vmbus_server_rescind(struct vmbus_channel *channel);
+/**
+ * Takes the offer back from a guest that may be using it: the device serves the channel until the guest, which is told, has closed it.
+ * Then, or at once if it is not open, withdrawn is called. For drivers that wait for what they have under way before they let go.
+ * Subchannels before their primary channel.
+ */
+void vmbus_server_withdraw(struct vmbus_channel *channel);
 
 /**
  * The guest asks to be offered a channel of type `service` and instance `endpoint` (hvsock). Returns VMBUS_STATUS_SUCCESS, the offer is made

@@ -116,8 +116,14 @@ static void device_failed(void *context, struct vmbus_channel *channel, const ch
 	d->failures++;
 }
 
+static void device_withdrawn(void *context)
+{
+	((struct device *)context)->withdrawals++;
+}
+
 const struct vmbus_channel_ops harness_device_ops = {
 	.open = device_open, .resume = device_resume, .signal = device_signal, .close = device_close, .failed = device_failed,
+	.withdrawn = device_withdrawn,
 };
 
 static void make_server(struct partition *p)

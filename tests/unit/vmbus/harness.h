@@ -25,7 +25,7 @@ struct posted {
 };
 
 struct device {
-	unsigned opens, resumes, signals, closes, failures;
+	unsigned opens, resumes, signals, closes, failures, withdrawals;
 	bool open;
 	int open_result;
 	uint8_t user[VMBUS_USER_BYTES];

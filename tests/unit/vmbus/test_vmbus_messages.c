@@ -262,6 +262,69 @@ START_TEST(rescind_keeps_the_relid_until_released)
 }
 END_TEST
 
+static void withdrawn_in_use(struct device *d, struct guest_channel *g)
+{
+	struct vmbus_channel *channel = offer_device(&p, d, 1, 0);
+
+	guest_connect(&p);
+	ck_assert_uint_eq(guest_open(&p, g, 1, 8, 0), 0);
+	partition_forget(&p);
+	vmbus_server_withdraw(channel);
+	ck_assert_uint_eq(count_of(&p, VMBUS_MSG_RESCIND), 1);
+	ck_assert_uint_eq(d->closes, 0);
+	ck_assert_uint_eq(d->withdrawals, 0);
+}
+
+/*
+ * A channel that was withdrawn is served until the guest closes it, lets go of its relid, unloads, or is reset: Linux's network driver
+ * waits without end for answers to what it had sent when the offer went.
+ */
+START_TEST(withdrawn_channel_is_served_until_closed)
+{
+	static struct device d, never, e;
+	struct guest_channel g;
+
+	withdrawn_in_use(&d, &g);
+	guest_put(&g, 6, 13, NULL, 0, "x", 1);
+	vmbus_server_signal(p.server, 1);
+	ck_assert_uint_eq(d.signals, 1);
+	/* The same device may be offered anew meanwhile. */
+	ck_assert_uint_eq(vmbus_channel_relid(offer_device(&p, &e, 1, 0)), 2);
+	guest_post_relid(&p, VMBUS_MSG_CLOSE, 1);
+	ck_assert_uint_eq(d.closes, 1);
+	ck_assert_uint_eq(d.withdrawals, 1);
+	ck_assert_uint_ne(guest_open(&p, &g, 1, 8, 0), 0);
+	guest_post_relid(&p, VMBUS_MSG_RELID_RELEASED, 1);
+	ck_assert_uint_eq(d.withdrawals, 1);
+
+	/* One that is not open goes at once. */
+	vmbus_server_withdraw(offer_device(&p, &never, 7, 0));
+	ck_assert_uint_eq(never.withdrawals, 1);
+	ck_assert_uint_eq(never.closes, 0);
+}
+END_TEST
+
+START_TEST(withdrawn_channel_ends_with_its_guest)
+{
+	static struct device d[3];
+	struct guest_channel g;
+
+	withdrawn_in_use(&d[0], &g);
+	guest_post_relid(&p, VMBUS_MSG_RELID_RELEASED, 1);
+	ck_assert_uint_eq(d[0].closes, 1);
+	ck_assert_uint_eq(d[0].withdrawals, 1);
+
+	withdrawn_in_use(&d[1], &g);
+	guest_connect(&p);
+	ck_assert_uint_eq(d[1].withdrawals, 1);
+
+	withdrawn_in_use(&d[2], &g);
+	vmbus_server_reset(p.server);
+	ck_assert_uint_eq(d[2].closes, 1);
+	ck_assert_uint_eq(d[2].withdrawals, 1);
+}
+END_TEST
+
 /* What was offered and rescinded before the guest asked, or before the slot was free, the guest never hears of. */
 START_TEST(rescind_before_the_offer_went_out)
 {
@@ -429,6 +492,8 @@ int main(void)
 	tcase_add_test(tcase, modify_channel_is_acknowledged_from_5_3);
 	tcase_add_test(tcase, socket_connections_are_refused);
 	tcase_add_test(tcase, rescind_keeps_the_relid_until_released);
+	tcase_add_test(tcase, withdrawn_channel_is_served_until_closed);
+	tcase_add_test(tcase, withdrawn_channel_ends_with_its_guest);
 	tcase_add_test(tcase, rescind_before_the_offer_went_out);
 	tcase_add_test(tcase, unload_forgets_and_is_answered);
 	tcase_add_test(tcase, contact_in_any_state_starts_anew);
