@@ -13,6 +13,10 @@
 #include "vsp/network/netvsp.h"
 
 #define FLUSH_MS 4u
+/* A guest that was told that its cable is out counts as quiet when it has not sent for so long; after the limit it goes as it is. */
+#define LEAVE_TICK_MS 100u
+#define QUIET_TICKS   3u
+#define LEAVE_TICKS   60u
 
 struct queue {
 	struct host_source source;   /* first */
@@ -26,6 +30,9 @@ struct network_interface {
 	struct netvsp *netvsp;
 	struct queue queue[WORKER_MAX_QUEUES];
 	unsigned int open_queues;    /* watched, or not let go of yet */
+	bool leaving, in_guest;      /* being detached; the guest has not let go of it */
+	uint64_t sent;               /* by the guest, at the last tick */
+	unsigned int ticks, quiet;
 	void (*detached)(void *context, uint64_t sequence);
 	void *context;
 	uint64_t sequence;
@@ -38,6 +45,12 @@ static bool has_input(struct host_source *source)
 	return netvsp_input(q->interface->netvsp, q->index);
 }
 
+static void free_unused(struct network_interface *n)
+{
+	if (n->open_queues == 0 && !n->in_guest)
+		free(n);
+}
+
 static void let_go(struct host_source *source)
 {
 	struct network_interface *n = ((struct queue *)source)->interface;
@@ -47,7 +60,16 @@ static void let_go(struct host_source *source)
 		return;
 	if (n->detached != NULL)
 		n->detached(n->context, n->sequence);
-	free(n);
+	free_unused(n);
+}
+
+static void guest_let_go(void *context)
+{
+	struct network_interface *n = context;
+
+	netvsp_free(n->netvsp);
+	n->in_guest = false;
+	free_unused(n);
 }
 
 static void provider_log(void *context, const char *text)
@@ -99,6 +121,13 @@ static struct network_interface **find(struct network *n, const uint8_t mac[6])
 		if (n->interface[i] != NULL && memcmp(n->interface[i]->config.mac, mac, 6) == 0)
 			return &n->interface[i];
 	return NULL;
+}
+
+static struct network_interface *find_in_use(struct network *n, const uint8_t mac[6])
+{
+	struct network_interface **at = find(n, mac);
+
+	return at == NULL || (*at)->leaving ? NULL : *at;
 }
 
 /** The root's end loses its carrier, too. */
@@ -171,34 +200,77 @@ fail:
 	return rc;
 }
 
+/**
+ * Linux stops listening to a channel with the news that its offer is gone, and then waits without end for the answers to what it has
+ * sent. So the cable comes out first, and the offer goes when the guest has stopped sending.
+ */
+static bool has_stopped(struct network_interface *n)
+{
+	struct netvsp_stats s;
+	uint64_t sent;
+
+	netvsp_get_stats(n->netvsp, &s);
+	sent = s.tx_packets + s.tx_dropped + s.tx_errors;
+	n->quiet = sent == n->sent ? n->quiet + 1 : 0;
+	n->sent = sent;
+	return !s.ready || n->quiet >= QUIET_TICKS || ++n->ticks >= LEAVE_TICKS;
+}
+
+static void take_away(struct network_interface **at)
+{
+	struct network_interface *interface = *at;
+	unsigned int i;
+
+	*at = NULL;
+	for (i = 0; i < interface->config.queue_count; i++)
+		host_loop_remove(&interface->queue[i].source);
+	interface->in_guest = true;
+	netvsp_remove(interface->netvsp, guest_let_go);
+}
+
+static void look_at_leaving(uv_timer_t *timer)
+{
+	struct network *n = timer->data;
+	unsigned int i, left = 0;
+
+	for (i = 0; i < WORKER_MAX_INTERFACES; i++) {
+		if (n->interface[i] == NULL || !n->interface[i]->leaving)
+			continue;
+		if (has_stopped(n->interface[i]))
+			take_away(&n->interface[i]);
+		else
+			left++;
+	}
+	if (left == 0)
+		uv_timer_stop(timer);
+}
+
 int network_detach(struct network *n, const uint8_t mac[6], void (*done)(void *context, uint64_t sequence), void *context,
 		   uint64_t sequence)
 {
-	struct network_interface **at = find(n, mac), *interface;
-	unsigned int i;
+	struct network_interface *interface = find_in_use(n, mac);
 
-	if (at == NULL)
+	if (interface == NULL)
 		return -ENOENT;
-	interface = *at;
-	*at = NULL;
+	interface->leaving = true;
 	interface->detached = done;
 	interface->context = context;
 	interface->sequence = sequence;
-	netvsp_free(interface->netvsp);
-	interface->netvsp = NULL;
-	for (i = 0; i < interface->config.queue_count; i++)
-		host_loop_remove(&interface->queue[i].source);
+	set_carrier(interface, 0);
+	netvsp_set_link(interface->netvsp, false);
+	has_stopped(interface);
+	uv_timer_start(&n->leave, look_at_leaving, 0, LEAVE_TICK_MS);
 	return 0;
 }
 
 int network_set_link(struct network *n, const uint8_t mac[6], bool up)
 {
-	struct network_interface **at = find(n, mac);
+	struct network_interface *interface = find_in_use(n, mac);
 
-	if (at == NULL)
+	if (interface == NULL)
 		return -ENOENT;
-	set_carrier(*at, up);
-	netvsp_set_link((*at)->netvsp, up);
+	set_carrier(interface, up);
+	netvsp_set_link(interface->netvsp, up);
 	return 0;
 }
 
@@ -209,7 +281,8 @@ int network_create(struct network *n, struct machine *m, struct vmbus_server *se
 
 	*n = (struct network){ .machine = m, .server = server };
 	uv_timer_init(m->loop, &n->flush);
-	n->flush.data = n;
+	uv_timer_init(m->loop, &n->leave);
+	n->flush.data = n->leave.data = n;
 	for (i = 0; i < m->config.interface_count && rc == 0; i++) {
 		rc = network_attach(n, &m->config.interface[i]);
 		if (rc < 0)

@@ -11,6 +11,7 @@ struct network_interface;
 struct network {
 	struct machine *machine;
 	uv_timer_t flush;            /* what providers gather is told by then at the latest */
+	uv_timer_t leave;            /* looks whether guests have stopped using what is being detached */
 	struct vmbus_server *server;
 	struct network_interface *interface[WORKER_MAX_INTERFACES]; /* NULL: free */
 };
@@ -19,7 +20,7 @@ struct network {
 int network_create(struct network *network, struct machine *machine, struct vmbus_server *server);
 /** One more. Its descriptors are the network's from here on, whatever the result: 0, -EEXIST for its address, -ENOSPC or another errno. */
 int network_attach(struct network *network, const struct worker_interface *config);
-/** Takes it from the guest; done is called when its descriptors are closed. 0 or -ENOENT. */
+/** Takes it from the guest, which may be using it; done is called when its descriptors are closed, within 7 s. 0 or -ENOENT. */
 int network_detach(struct network *network, const uint8_t mac[6], void (*done)(void *context, uint64_t sequence), void *context,
 		   uint64_t sequence);
 int network_set_link(struct network *network, const uint8_t mac[6], bool up);

@@ -91,7 +91,8 @@ static void on_rndis(struct netvsp_channel *channel, const struct vmbus_packet *
 	if (m->rndis.channel == NVSP_CHANNEL_DATA) {
 		status = netvsp_transmit(channel, &view);
 		answer(channel, packet, status);
-		netvsp_gather(channel);
+		if (!vsp->gone)
+			netvsp_gather(channel);
 		return;
 	}
 	answer(channel, packet, status);
@@ -174,7 +175,7 @@ static void on_close(void *device, struct vmbus_channel *vmbus)
 		struct netvsp_channel *sub = &vsp->channels[i];
 
 		/* Its close, if it is open, still delivers what was gathered. */
-		if (sub->channel)
+		if (sub->channel && !vsp->gone)
 			vmbus_server_rescind(sub->channel);
 		sub->channel = NULL;
 	}
@@ -182,7 +183,17 @@ static void on_close(void *device, struct vmbus_channel *vmbus)
 	forget_guest(vsp);
 }
 
-static const struct vmbus_channel_ops channel_ops = { .open = on_open, .signal = on_signal, .close = on_close };
+static void on_withdrawn(void *device)
+{
+	struct netvsp *vsp = ((struct netvsp_channel *)device)->vsp;
+
+	if (--vsp->withdrawing == 0)
+		vsp->gone(vsp->config.context);
+}
+
+static const struct vmbus_channel_ops channel_ops = {
+	.open = on_open, .signal = on_signal, .close = on_close, .withdrawn = on_withdrawn,
+};
 
 int netvsp_offer(struct netvsp *vsp, uint32_t index)
 {
@@ -219,11 +230,28 @@ int netvsp_create(struct vmbus_server *server, const struct netvsp_config *confi
 	return 0;
 }
 
+void netvsp_remove(struct netvsp *vsp, void (*gone)(void *context))
+{
+	vsp->gone = gone;
+	vsp->config.want_input = NULL;
+	vsp->withdrawing = 1;
+	for (uint32_t i = 0; i < NETVSP_MAX_QUEUES; i++)
+		vsp->config.fd[i] = -1;
+	netvsp_flush(vsp);
+	for (uint32_t i = vsp->subchannels; i > 0; i--) {
+		if (!vsp->channels[i].channel)
+			continue;
+		vsp->withdrawing++;
+		vmbus_server_withdraw(vsp->channels[i].channel);
+	}
+	vmbus_server_withdraw(vsp->channels[0].channel);
+}
+
 void netvsp_free(struct netvsp *vsp)
 {
 	if (!vsp)
 		return;
-	if (vsp->channels[0].channel)
+	if (vsp->channels[0].channel && !vsp->gone)
 		vmbus_server_rescind(vsp->channels[0].channel);   /* on_close takes the others */
 	forget_guest(vsp);
 	free(vsp);

@@ -37,7 +37,12 @@ struct netvsp_config {
 
 /** Offers the interface, hot if the guest is there. 0 or a negative errno. */
 int netvsp_create(struct vmbus_server *server, const struct netvsp_config *config, struct netvsp **ret);
-/** Takes the offer back; the guest loses the interface. Not from inside a callback. */
+/**
+ * Takes the offer back from a guest that may be using it: its frames go nowhere and are answered until it has let go of the interface.
+ * Then gone(context) is called, maybe from inside this call; netvsp_free is all that may follow. The descriptors are not used any more.
+ */
+void netvsp_remove(struct netvsp *netvsp, void (*gone)(void *context));
+/** Takes the offer back at once. Not from inside a callback other than gone. */
 void netvsp_free(struct netvsp *netvsp);
 
 /**

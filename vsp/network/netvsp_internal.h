@@ -63,6 +63,8 @@ struct netvsp {
 	uint16_t free_slots[NETVSP_MAX_SLOTS]; /* last in, first out: what was used last is warm */
 	bool     starved[NETVSP_MAX_QUEUES]; /* input waits for room */
 	struct netvsp_stats stats;
+	void   (*gone)(void *context);       /* the interface is being removed */
+	uint32_t withdrawing;                /* channels that the guest has not closed yet */
 };
 
 /* A message of the guest in pieces: a part of its send buffer, memory that it named, or both. */

@@ -88,7 +88,8 @@ static void subchannels(struct netvsp_channel *channel, const struct vmbus_packe
 	uint32_t most = vsp->config.queue_count < vsp->config.vp_count ? vsp->config.queue_count : vsp->config.vp_count;
 	uint32_t count = m->subchannel.count;
 
-	if (m->subchannel.operation == NVSP_SUBCHANNEL_ALLOCATE && vsp->version >= NVSP_VERSION_5 && vsp->slots && !vsp->subchannels) {
+	if (m->subchannel.operation == NVSP_SUBCHANNEL_ALLOCATE && vsp->version >= NVSP_VERSION_5 && vsp->slots && !vsp->subchannels &&
+	    !vsp->gone) {
 		if (count > most - 1)
 			count = most - 1;
 		while (vsp->subchannels < count && netvsp_offer(vsp, vsp->subchannels + 1) == 0)

@@ -186,15 +186,13 @@ expect "counted" [ "$(figure two "$(mac 12)" spoofed)" -gt 0 ]
 in_number 12 "ip link set $eth down; ip link set $eth address $(mac 12) && ip link set $eth up" || fail "set back"
 eventually 5 "its own goes through" pings 12 1
 
-# Linux waits for ever for the answer to a packet that was on its way when its interface went: hence the cable first.
-step hot "cable out under load, removal, re-attachment, and a daemon that ends between"
+# Linux waits for ever for the answer to a packet that was on its way when its interface went.
+step hot "removal under load, re-attachment, and a daemon that ends between"
 tap=$(figure one "$(mac 11)" tap)
 eth=$(interface_in 11 "$(mac 11)")
 in_number 11 'iperf3 -t 30 -P 2 -c 10.99.0.12 >/run/load 2>&1 & iperf3 -t 30 -R -p 5201 -c 10.99.0.1 >/run/load2 2>&1 & true' || fail "no load"
 sent=$(figure one "$(mac 11)" tx_bytes)
 eventually 10 "it is loaded" under_load
-run bhctl set-link one "$(mac 11)" down
-eventually 5 "the child sees it" carrier_is 11 "$eth" 0
 run bhctl detach-interface one "$(mac 11)"
 expect "its TAP is gone" [ ! -e "/sys/class/net/$tap" ]
 eventually 10 "it is gone in the child" not has_interface 11 "$(mac 11)"

@@ -382,6 +382,54 @@ START_TEST(subchannel_goes_with_its_primary)
 }
 END_TEST
 
+static unsigned gone;
+
+static void on_gone(void *context)
+{
+	struct interface *interface = context;
+
+	gone++;
+	netvsp_free(interface->vsp);
+	interface->vsp = NULL;
+}
+
+/*
+ * An interface is taken away while the guest sends. Linux waits without end for an answer to each frame, also to those that it sends before it
+ * has heard of it: all are answered, none goes out, and the provider is free once both channels are closed.
+ */
+START_TEST(removal_in_use)
+{
+	uint8_t frame[100], message[400];
+	struct nvsp_message ask = { .type = NVSP_SUBCHANNEL, .subchannel = { NVSP_SUBCHANNEL_ALLOCATE, 1 } };
+	static struct guest_channel sub;
+	uint32_t bytes;
+
+	gone = 0;
+	interface_init_queues(&i, false, 2);
+	interface_up(&i);
+	ck_assert_uint_eq(nvsp_ask(&i, &ask).subchannel_complete.count, 1);
+	ck_assert_uint_eq(guest_open(&i.p, &sub, 2, 12, 1), 0);
+	make_frame(frame, other, guest_mac, 0x0800, 60);
+	bytes = wrap(message, frame, 60, NULL, 0);
+	ck_assert_uint_eq(send_section(&i, 0, message, bytes), NVSP_STATUS_SUCCESS);
+	ck_assert_int_eq(tap_take(&i, &out), 60);
+
+	partition_forget(&i.p);
+	netvsp_remove(i.vsp, on_gone);
+	ck_assert_uint_eq(count_of(&i.p, VMBUS_MSG_RESCIND), 2);
+	ck_assert_uint_eq(send_section(&i, 0, message, bytes), NVSP_STATUS_SUCCESS);
+	ck_assert_int_eq(tap_take(&i, &out), -1);
+	ck_assert_uint_ne(nvsp_ask(&i, &ask).subchannel_complete.status, NVSP_STATUS_SUCCESS);
+	guest_post_relid(&i.p, VMBUS_MSG_CLOSE, 2);
+	ck_assert_uint_eq(gone, 0);
+	ck_assert_uint_eq(send_section(&i, 0, message, bytes), NVSP_STATUS_SUCCESS);
+	guest_post_relid(&i.p, VMBUS_MSG_CLOSE, 1);
+	ck_assert_uint_eq(gone, 1);
+	ck_assert_ptr_null(i.vsp);
+	interface_done(&i);
+}
+END_TEST
+
 START_TEST(nonsense)
 {
 	uint8_t frame[100];
@@ -433,6 +481,7 @@ int main(void)
 	tcase_add_test(tc, cable_without_room);
 	tcase_add_test(tc, answers_are_not_lost);
 	tcase_add_test(tc, subchannel_goes_with_its_primary);
+	tcase_add_test(tc, removal_in_use);
 	tcase_add_test(tc, nonsense);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
