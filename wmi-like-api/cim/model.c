@@ -65,7 +65,7 @@ static void view_remove(struct model *m, struct view *v)
 	/* Only what is off can be undefined: the event of that may have been missed. */
 	v->state = VIEW_OFF;
 	v->pid = 0;
-	if (m->complete)
+	if (m->told)
 		m->changed(m->arg, v, NULL);
 	view_free(v);
 }
@@ -93,7 +93,7 @@ static bool differs(const struct view *a, const struct view *b)
 
 static void tell(struct model *m, const struct view *before, const struct view *after)
 {
-	if (!m->complete)
+	if (!m->told)
 		return;
 	if (!*before->uuid)
 		m->changed(m->arg, NULL, after);
@@ -134,6 +134,7 @@ void model_take_text(struct model *m, struct view *v, const char *text)
 {
 	struct view before = *v;
 
+	v->stale = false;
 	if (v->text && !strcmp(v->text, text))
 		return;
 	v->text = strdup(text);
@@ -171,8 +172,8 @@ static void on_up(void *arg)
 	m->complete = m->listing = false;
 	m->reading = 0;
 	for (struct view *v = m->views; v; v = v->next) {
-		free(v->text);
-		v->text = NULL;
+		v->stale = true;
+		v->asked = false;
 	}
 	model_list(m);
 }

@@ -38,6 +38,7 @@ struct view {
 	uint32_t pid;
 	uint64_t memory_bytes, assigned_bytes, demand_bytes, since_us, started_us;   /* real time; started 0: does not run */
 	bool     shutdown_ready, seen;
+	bool     stale, asked;                   /* of text: from an earlier connection; on its way */
 	char    *text;                           /* the definition; NULL: not read yet, or undefined */
 	struct definition *definition;
 	struct view_pair *pairs;
@@ -63,6 +64,7 @@ struct model {
 	struct view *views;
 	uv_timer_t timer;
 	bool complete;                           /* everything was read once on this connection */
+	bool told;                               /* and on any: from then on changes are told */
 	bool listing;
 	unsigned reading;                        /* definitions on their way */
 	model_change_fn changed;

@@ -6,14 +6,15 @@
 #include <string.h>
 #include "wmi-like-api/cim/model_internal.h"
 
-#define MAX_PAIRS 256u
+#define MAX_PAIRS   256u
+#define MAX_READING 128u             /* definitions on their way at a time: the daemon's queue for a client is bounded */
 
 struct pending {
 	struct model *model;
 	char name[64];
 	model_refreshed_fn fn;
 	void *arg;
-	bool initial;                    /* of the first list: counted in model->reading */
+	bool counted;                    /* in model->reading */
 	bool guest;                      /* pairs: of programs in the guest, not of the guest itself */
 };
 
@@ -30,10 +31,14 @@ static struct pending *pending_new(struct model *m, const char *name, model_refr
 	return p;
 }
 
+static void read_missing_text(struct model *m);
+
 static void finish(struct pending *p)
 {
-	if (p->initial && p->model->reading && !--p->model->reading && !p->model->listing)
-		p->model->complete = true;
+	if (p->counted && p->model->reading) {
+		p->model->reading--;
+		read_missing_text(p->model);
+	}
 	if (p->fn)
 		p->fn(p->arg, model_by_name(p->model, p->name));
 	free(p);
@@ -195,16 +200,20 @@ void model_refresh_state(struct model *m, const char *name)
 
 static void read_missing_text(struct model *m)
 {
-	for (const struct view *v = m->views; v; v = v->next) {
+	if (!daemon_is_up(m->daemon))
+		return;
+	for (struct view *v = m->views; v && m->reading < MAX_READING; v = v->next) {
 		struct pending *p;
 
-		if (v->text)
+		if (v->asked || (v->text && !v->stale))
 			continue;
 		p = pending_new(m, v->name, NULL, NULL);
-		p->initial = !m->complete;
-		m->reading += p->initial;
+		p->counted = v->asked = true;
+		m->reading++;
 		daemon_call(m->daemon, on_text, p, "DumpXml", "s", v->name);
 	}
+	if (!m->reading && !m->listing)
+		m->complete = m->told = true;
 }
 
 static void on_list(void *arg, sd_bus_message *reply, const char *name, const char *why)
@@ -225,9 +234,9 @@ static void on_list(void *arg, sd_bus_message *reply, const char *name, const ch
 	if (rc < 0)
 		return;
 	model_sweep(m);
+	for (struct view *v = m->views; v && !m->reading; v = v->next)
+		v->asked = false;   /* what could not be read is tried again */
 	read_missing_text(m);
-	if (!m->reading)
-		m->complete = true;
 }
 
 static void host_text(void *arg, const char *key, const char *text)

@@ -14,6 +14,7 @@
 struct cim *cim;
 uv_loop_t live_loop;
 static uv_timer_t tick;
+static int connection = -1;
 
 static int connect_daemon(void *arg)
 {
@@ -26,6 +27,7 @@ static int connect_daemon(void *arg)
 		close(fd);
 		return -errno;
 	}
+	connection = fd;
 	return fd;
 }
 
@@ -40,6 +42,14 @@ static void wait_ready(void)
 		ck_assert_uint_lt(i, 100000);
 		uv_run(&live_loop, UV_RUN_ONCE);
 	}
+}
+
+void live_cut(void)
+{
+	ck_assert_int_eq(shutdown(connection, SHUT_RDWR), 0);
+	while (cim_is_ready(cim))
+		uv_run(&live_loop, UV_RUN_ONCE);
+	wait_ready();
 }
 
 void live_open(void)

@@ -14,6 +14,8 @@ extern uv_loop_t live_loop;
 /** Ends the program when the daemon is not there within ten seconds. */
 void live_open(void);
 void live_close(void);
+/** Cuts the connection and waits until there is another. */
+void live_cut(void);
 
 /** Both fail the test on an error. */
 struct cim_list *ask(const char *format, ...) __attribute__((format(printf, 1, 2)));

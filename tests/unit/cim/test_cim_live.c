@@ -362,6 +362,109 @@ START_TEST(events_reach_subscribers)
 }
 END_TEST
 
+/* A connection that is lost is made again; what was known is not told again, and a job that waited for an answer has ended. */
+START_TEST(a_lost_connection)
+{
+	struct cim_error error = { 0 };
+	struct cim_subscription *s = cim_subscribe(cim, V2, "SELECT * FROM __InstanceOperationEvent", on_event, NULL, &error);
+	char job[300];
+
+	eventually("3", "EnabledState", "SELECT * FROM Msvm_ComputerSystem WHERE ElementName='a'");
+	ck_assert_uint_eq(request("a", "2", job), 4096);
+	ck_assert_uint_eq(job_end_state(job), 7);
+	*seen = 0;
+	ck_assert_uint_eq(request("a", "11", job), 4096);
+	live_cut();
+	ck_assert_uint_ge(job_end_state(job), 7);
+	ck_assert_str_eq(ask_one("EnabledState", VM, "a"), "2");
+	ck_assert_ptr_null(strstr(seen, "Creation"));
+	ck_assert_ptr_null(strstr(seen, "Deletion"));
+	shell("$BHCTL turn-off a >/dev/null");
+	eventually("3", "EnabledState", "SELECT * FROM Msvm_ComputerSystem WHERE ElementName='a'");
+	*seen = 0;
+	live_cut();
+	ck_assert_str_eq(seen, "");
+	cim_unsubscribe(s);
+}
+END_TEST
+
+static unsigned summaries;
+static char summary_names[200];
+
+static void on_summaries(void *arg, const struct cim_named_value *results, unsigned count, const struct cim_error *error)
+{
+	(void)arg;
+	ck_assert(!error && count == 2);
+	ck_assert_str_eq(results[1].name, "SummaryInformation");
+	summaries = results[1].value.count;
+	for (unsigned i = 0; i < summaries; i++)
+		snprintf(summary_names + strlen(summary_names), sizeof summary_names - strlen(summary_names), "%s ",
+			 value_of(results[1].value.items[i].instance, "ElementName"));
+}
+
+START_TEST(summaries_and_pairs)
+{
+	struct cim_item key = { 0 }, ref = { 0 }, item = { 0 }, name_text, data_text;
+	struct cim_named_value names[] = { { "InstanceID", { .count = 1, .items = &key } } }, pair[2], arguments[2];
+	struct cim_path settings = { V2, "Msvm_VirtualSystemSettingData", names, 1 }, service = { V2, "Msvm_VirtualSystemManagementService", NULL, 0 };
+	struct cim_instance in = { .class_name = "Msvm_KvpExchangeDataItem", .properties = pair, .property_count = 2 };
+	char id[60];
+
+	cim_invoke(cim, &service, "GetSummaryInformation", NULL, 0, on_summaries, NULL);
+	ck_assert_str_eq(summary_names, "a bad ");
+	*summary_names = 0;
+	snprintf(id, sizeof id, "Microsoft:%s", guid_of("bad"));
+	key.text = id;
+	ref.path = &settings;
+	arguments[0] = (struct cim_named_value){ "SettingData", { .array = true, .count = 1, .items = &ref } };
+	cim_invoke(cim, &service, "GetSummaryInformation", arguments, 1, on_summaries, NULL);
+	ck_assert_str_eq(summary_names, "bad ");
+	pair[0] = named("Name", &name_text, "k");
+	pair[1] = named("Data", &data_text, "v");
+	item.instance = &in;
+	name_text.path = data_text.path = NULL;
+	arguments[0] = (struct cim_named_value){ "TargetSystem", { .count = 1, .items = &ref } };
+	arguments[1] = (struct cim_named_value){ "DataItems", { .array = true, .count = 1, .items = &item } };
+	ck_assert_uint_eq(invoke("Msvm_VirtualSystemManagementService", NULL, "AddKvpItems", arguments, 2).code, 32775);
+	ck_assert_uint_eq(invoke("Msvm_VirtualSystemManagementService", NULL, "AddKvpItems", arguments, 1).code, 32773);
+	ck_assert_uint_eq(invoke("Msvm_VirtualSystemManagementService", NULL, "GetVirtualSystemThumbnailImage", NULL, 0).code, 32770);
+}
+END_TEST
+
+/* WS-Transfer's Put changes settings as the methods do, and nothing else. */
+static void on_put(void *arg, const struct cim_named_value *results, unsigned count, const struct cim_error *error)
+{
+	(void)results, (void)count;
+	*(int *)arg = error ? (int)error->status : CIM_OK;
+}
+
+START_TEST(settings_are_put)
+{
+	struct cim_item key = { 0 }, notes = { .text = "put" };
+	struct cim_named_value name = { "InstanceID", { .count = 1, .items = &key } }, property = { "Notes", { .array = true, .count = 1, .items = &notes } };
+	struct cim_path path = { V2, "Msvm_VirtualSystemSettingData", &name, 1 };
+	char id[60];
+	int status = -1;
+
+	snprintf(id, sizeof id, "Microsoft:%s", guid_of("bad"));
+	key.text = id;
+	cim_put(cim, &path, &property, 1, on_put, &status);
+	while (status < 0)
+		uv_run(&live_loop, UV_RUN_ONCE);
+	ck_assert_int_eq(status, CIM_OK);
+	ck_assert_str_eq(ask_one("Notes", "SELECT * FROM Msvm_VirtualSystemSettingData WHERE InstanceID='%s'", id), "put");
+	status = -1;
+	path.class = "Msvm_VirtualSystemManagementService";
+	cim_put(cim, &path, &property, 1, on_put, &status);
+	ck_assert_int_eq(status, CIM_NOT_SUPPORTED);
+	path.class = "Msvm_VirtualSystemSettingData";
+	key.text = "Microsoft:00000000-0000-0000-0000-000000000000";
+	status = -1;
+	cim_put(cim, &path, &property, 1, on_put, &status);
+	ck_assert_int_eq(status, CIM_NOT_FOUND);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("cim live");
@@ -381,6 +484,9 @@ int main(void)
 	tcase_add_test(tests, a_guest_is_shut_down);
 	tcase_add_test(tests, a_partition_is_defined_filled_and_destroyed);
 	tcase_add_test(tests, events_reach_subscribers);
+	tcase_add_test(tests, a_lost_connection);
+	tcase_add_test(tests, summaries_and_pairs);
+	tcase_add_test(tests, settings_are_put);
 	suite_add_tcase(suite, tests);
 	srunner_set_fork_status(runner, CK_NOFORK);
 	srunner_run_all(runner, CK_NORMAL);
