@@ -9,7 +9,8 @@
 #include "wmi-like-api/cim/change.h"
 #include "wmi-like-api/cim/ids.h"
 
-#define MIB_MAX (448ull << 10)
+#define MIB_MAX      (448ull << 10)
+#define PATH_LONGEST 4095u
 
 static unsigned set_startup(struct edit *edit, const struct cim_instance *in)
 {
@@ -188,13 +189,18 @@ static void forget_drive(struct view *v, unsigned controller, unsigned lun)
 			p->drives[i--] = p->drives[--p->drive_count];
 }
 
+static bool is_path(const char *text)
+{
+	return text && *text == '/' && strlen(text) <= PATH_LONGEST;
+}
+
 static unsigned add_disk(struct change *c, struct view *v, struct edit *edit, const struct cim_instance *in)
 {
 	const char *source = input_text(in, "HostResource"), *access = input_text(in, "Access");
 	struct id parent;
 	char id[ID_MAX];
 
-	if (!id_of(c, input(in, "Parent"), &parent) || parent.kind != ID_DRIVE || strcmp(parent.uuid, v->uuid) || !source || *source != '/')
+	if (!id_of(c, input(in, "Parent"), &parent) || parent.kind != ID_DRIVE || strcmp(parent.uuid, v->uuid) || !is_path(source))
 		return RETURN_INVALID_PARAMETER;
 	for (unsigned i = 0; i < v->definition->disk_count; i++)
 		if (v->definition->disks[i].controller == parent.controller && v->definition->disks[i].lun == parent.lun)
@@ -362,7 +368,7 @@ static unsigned modify_disk(struct change *c, struct edit *edit, const struct ci
 {
 	const char *source = input_text(in, "HostResource");
 
-	if (source && (*source != '/' || !edit_set_disk_source(edit, id->controller, id->lun, source)))
+	if (source && (!is_path(source) || !edit_set_disk_source(edit, id->controller, id->lun, source)))
 		return RETURN_INVALID_PARAMETER;
 	c->edited = true;
 	return 0;

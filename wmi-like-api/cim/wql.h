@@ -12,6 +12,7 @@
 #define WQL_MAX_TEXT    65536u
 #define WQL_MAX_DEPTH   32u
 #define WQL_MAX_COLUMNS 512u
+#define WQL_MAX_NODES   256u    /* of a condition: it is looked at for each instance, and nobody else is served meanwhile */
 
 enum wql_kind { WQL_SELECT, WQL_ASSOCIATORS, WQL_REFERENCES };
 enum wql_operator { WQL_EQ, WQL_NE, WQL_LT, WQL_GT, WQL_LE, WQL_GE, WQL_LIKE, WQL_ISA, WQL_IS_NULL, WQL_AND, WQL_OR, WQL_NOT };

@@ -18,6 +18,7 @@ struct parser {
 	const char *start;            /* in the text */
 	struct cim_error *error;
 	bool failed;
+	unsigned nodes;
 };
 
 static void *fail(struct parser *p, const char *format, ...)
@@ -127,6 +128,8 @@ static struct wql_node *node(struct parser *p, enum wql_operator op, const struc
 {
 	struct wql_node *n = pool_take(p->pool, sizeof *n);
 
+	if (++p->nodes > WQL_MAX_NODES)
+		fail(p, "more than %u conditions", WQL_MAX_NODES);
 	n->op = op;
 	n->left = left;
 	n->right = right;
@@ -239,7 +242,7 @@ static const struct wql_node *term(struct parser *p, unsigned depth)
 {
 	const struct wql_node *left = factor(p, depth), *right;
 
-	while (left && take_word(p, "AND")) {
+	while (left && !p->failed && take_word(p, "AND")) {
 		right = factor(p, depth);
 		left = right ? node(p, WQL_AND, left, right) : NULL;
 	}
@@ -250,7 +253,7 @@ static const struct wql_node *condition(struct parser *p, unsigned depth)
 {
 	const struct wql_node *left = term(p, depth), *right;
 
-	while (left && take_word(p, "OR")) {
+	while (left && !p->failed && take_word(p, "OR")) {
 		right = term(p, depth);
 		left = right ? node(p, WQL_OR, left, right) : NULL;
 	}
