@@ -65,7 +65,7 @@ int remote_find(struct arguments *args, const char *name, struct remote_partitio
 const char *remote_state(const struct value *system);
 /** What ListPartitions answers, as far as the host tells. name NULL: all; else with what Describe adds. */
 int remote_partitions(struct arguments *args, const char *name, struct value **ret);
-/** CIM's 25 characters as microseconds since 1970; 0: none. */
+/** CIM's 25 characters, or "2026-11-23T10:45:01.250000Z", as microseconds since 1970; 0: none. */
 uint64_t remote_time_us(const char *text);
 
 /** How a command goes to another host. NULL: not at all. */

@@ -39,8 +39,9 @@ uint64_t remote_time_us(const char *text)
 	char sign = '+';
 	time_t t;
 
-	if (sscanf(text, "%4d%2d%2d%2d%2d%2d.%6u%c%3u", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &us, &sign,
-		   &offset) < 7 || tm.tm_year < 1970)
+	/* CIM's, or XML Schema's when the server has it as a <Datetime> */
+	if (sscanf(text, strchr(text, 'T') ? "%4d-%2d-%2dT%2d:%2d:%2d.%6u" : "%4d%2d%2d%2d%2d%2d.%6u%c%3u", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
+		   &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &us, &sign, &offset) < 7 || tm.tm_year < 1970)
 		return 0;
 	tm.tm_year -= 1900;
 	tm.tm_mon--;
@@ -350,7 +351,8 @@ int remote_host(struct arguments *args)
 		put_number(host, "logical_processors", number_of(computer->first, "NumberOfLogicalProcessors"), VALUE_NUMBER);
 		put_number(host, "partitions", count, VALUE_NUMBER);
 		put_number(host, "root_memory_bytes", number_of(computer->first, "TotalPhysicalMemory"), VALUE_NUMBER);
-		put_number(host, "root_available_bytes", number_of(system->first, "FreePhysicalMemory") << 10, VALUE_NUMBER);
+		if (value_get(system->first, "FreePhysicalMemory"))
+			put_number(host, "root_available_bytes", number_of(system->first, "FreePhysicalMemory") << 10, VALUE_NUMBER);
 		host_view(args, host);
 	}
 	value_free(computer);

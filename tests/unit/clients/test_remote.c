@@ -180,6 +180,7 @@ START_TEST(states_are_the_daemons_words)
 		remote_reply_free(&reply);
 	}
 	ck_assert_uint_eq(remote_time_us("19700101000001.000001+000"), 1000001);
+	ck_assert_uint_eq(remote_time_us("2026-11-23T09:45:01.250000Z"), 1795427101250000u);
 	ck_assert_uint_eq(remote_time_us("00000000000001.000000:000"), 0);
 	ck_assert_uint_eq(remote_time_us(""), 0);
 }

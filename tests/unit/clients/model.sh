@@ -1,0 +1,153 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck source=tests/unit/gateway/functions.sh
+# One model: each thing is changed through D-Bus, through bhctl, through bhctl --host and by somebody else's client, and all of them
+# then show the same. A definition that came over WS-Management is a file, and a file is a partition there.
+gateway_tests=${0%/*}/../gateway
+. "$gateway_tests/functions.sh"
+here=${0%/*}
+
+remote() {
+	BULKHEAD_PASSWORD=secret-root "$BHCTL" --host "https://root@localhost:$port" --ca-file "$dir/wsmand.crt" "$@"
+}
+
+# D-Bus itself, by its own tool. dbus METHOD ARGUMENT...
+dbus() {
+	method=$1
+	shift
+	dbus-send --peer="unix:path=$BULKHEAD_SOCKET" --type=method_call --print-reply --reply-timeout=20000 /org/bulkhead "org.bulkhead.Manager1.$method" "$@"
+}
+
+winrm() {
+	PYTHONDONTWRITEBYTECODE=1 REQUESTS_CA_BUNDLE=$dir/wsmand.crt /usr/bin/python3 "$here/winrm_client.py" "https://localhost:$port/wsman" "$dir/wsmand.crt" root secret-root "$@"
+}
+
+# shown_by WAY: "name uuid state vps memory autostart" of every partition.
+shown_by() {
+	case $1 in
+	local) "$BHCTL" list --json ;;
+	remote) remote list --json ;;
+	esac | awk -F'": ' '/"(name|uuid|state|vps|memory_bytes|autostart)"/ { gsub(/[",]/, "", $2); printf "%s ", $2 } /^  }/ { print "" }'
+}
+
+shown_by_dbus() {
+	dbus ListPartitions | awk '/string "(name|uuid|state|vps|memory_bytes|autostart)"/ { getline; gsub(/"/, "", $3); printf "%s ", $3 } /^ +}/ { n++ }
+		/^      \]/ { print "" }'
+}
+
+# What python3-winrm sees is less: name, UUID, state.
+shown_by_winrm() {
+	winrm list | awk '{ s = $3 == 2 ? "running" : $3 == 3 ? "off" : $3 == 9 ? "paused" : "other"; print $1, $2, s }'
+}
+
+agree() {
+	shown_by local >"$dir/local"
+	shown_by remote >"$dir/remote"
+	shown_by_dbus >"$dir/dbus"
+	cmp -s "$dir/local" "$dir/remote" && cmp -s "$dir/local" "$dir/dbus" || return 1
+	shown_by_winrm >"$dir/winrm"
+	cut -d' ' -f1-3 "$dir/local" | cmp -s - "$dir/winrm"
+}
+
+# all_show NAME PATTERN: all agree, after the change, and say this of it.
+all_show() {
+	eventually 10 agree
+	grep -E "^$1 " "$dir/local" | grep -Eq "$2" || { cat "$dir/local"; fail "$1 is not '$2'"; }
+}
+
+configure
+expect "a pair for this host" "$WSMAND" --config "$dir/wsmand.conf" make-certificate
+daemon_start --group nogroup
+partition a ""
+partition b ""
+wsmand_start
+all_show a ' off 1 16777216 false '
+
+# States: a by one way, b by another
+expect "D-Bus starts" dbus Start string:a boolean:false uint64:0
+all_show a ' running '
+expect "WS-Management starts" remote start b
+all_show b ' running '
+refuse 1 'is running' remote start a
+refuse 1 'is running' remote undefine a
+expect "bhctl pauses" "$BHCTL" pause a
+all_show a ' paused '
+expect "winrm resumes" winrm call "$(field a uuid)" 2
+all_show a ' running '
+expect "winrm pauses" winrm call "$(field b uuid)" 9
+all_show b ' paused '
+expect "D-Bus resumes" dbus Resume string:b
+all_show b ' running '
+expect "WS-Management pauses" remote pause a
+all_show a ' paused '
+expect "WS-Management resumes" remote resume a
+expect "WS-Management resets" remote reset a
+all_show a ' running '
+expect "WS-Management shuts down" remote shutdown a
+all_show a ' off '
+expect "D-Bus shuts down" dbus Shutdown string:b uint64:10000 boolean:false boolean:false
+all_show b ' off '
+expect "start to turn off" remote start a b
+expect "bhctl turns off" "$BHCTL" turn-off a
+expect "WS-Management turns off" remote turn-off b
+all_show a ' off '
+refuse 1 'is off' remote pause a
+
+# Autostart, memory, and what a file says
+expect "WS-Management: autostart" remote autostart a on
+all_show a ' true '
+expect "D-Bus: autostart" dbus SetAutostart string:a boolean:false
+all_show a ' false '
+expect "bhctl: autostart" "$BHCTL" autostart b on
+all_show b ' true '
+expect "WS-Management: memory" remote set-memory b 32MiB
+all_show b ' 33554432 '
+expect "it stands in the file" grep -q '<memory unit=.MiB.>32</memory>' "$dir/definitions/b.xml"
+sed -e 's,<memory.*</memory>,<memory unit="MiB">24</memory><vcpu>2</vcpu>,' "$dir/a.xml" >"$dir/changed.xml"
+expect "a definition" "$BHCTL" define "$dir/changed.xml"
+all_show a ' off 2 25165824 '
+
+# Coming and going
+partition c ""
+all_show c ' off '
+expect "WS-Management undefines" remote undefine c
+expect "its file is gone" [ ! -e "$dir/definitions/c.xml" ]
+eventually 10 agree
+refuse 1 'no partition has this name' remote show c
+refuse 1 'no partition has this name' remote undefine c
+
+# Events reach who follows, whichever way it was changed
+remote events --follow --json >"$dir/events" 2>&1 &
+follower=$!
+subscribed() {
+	curl -s -u games:secret-games "http://127.0.0.1:$((port + 1))/metrics" | grep -Eq '^bulkhead_wsmand_subscriptions [1-9]'
+}
+eventually 10 subscribed
+expect "D-Bus starts" dbus Start string:a boolean:false uint64:0
+heard() {
+	tr -d '\n' <"$dir/events" | grep -Eq "\"name\": \"$1\", *\"kind\": \"[a-z]*\", *\"state\": \"$2\""
+}
+eventually 10 heard a running
+expect "WS-Management turns off" remote turn-off a
+eventually 10 heard a off
+kill "$follower"
+expect "locally too" sh -c "'$BHCTL' events | grep -q ' a .*off'"
+
+# What cannot be done, and who cannot
+refuse 2 'on the host itself' remote exec a -- true
+refuse 2 'on the host itself' remote start --paused a
+refuse 2 'use --follow' remote events
+refuse 1 'not accepted' env BULKHEAD_PASSWORD=wrong "$BHCTL" --host "https://root@localhost:$port" --ca-file "$dir/wsmand.crt" list
+refuse 3 'ca-file' env BULKHEAD_PASSWORD=secret-root "$BHCTL" --host "https://root@localhost:$port" list
+refuse 3 'wsmand' env BULKHEAD_PASSWORD=x "$BHCTL" --host "https://root@localhost:1" list
+echo secret-games >"$dir/password"
+expect "a reader reads" "$BHCTL" --host "https://games@localhost:$port" --ca-file "$dir/wsmand.crt" --password-file "$dir/password" list
+refuse 1 '.' "$BHCTL" --host "https://games@localhost:$port" --ca-file "$dir/wsmand.crt" --password-file "$dir/password" start a
+expect "still off" shown a ' off '
+for view in "list" "show a b" "host"; do
+	# shellcheck disable=SC2086
+	expect "$view" remote $view
+done
+wsmand_stop
+daemon_stop
+echo "$checks checks passed"
