@@ -128,13 +128,16 @@ static void shrink(struct partition *p)
 		set_target(p, want);
 }
 
-/* The root is short: buffers go first, those of the lowest priority before others'. Returns what was taken. */
-static int64_t take_buffer(struct partition *p)
+/* The root is short: buffers go first, those of the lowest priority before others'. Takes what is missing and returns what was taken. */
+static int64_t take_buffer(struct partition *p, uint64_t missing)
 {
-	uint64_t want = wanted(p, 0), before = p->memory_target;
+	uint64_t least = wanted(p, 0), before = p->memory_target, want = least;
 
-	if (want >= before)
+	if (least >= before)
 		return 0;
+	missing = (missing + UNIT - 1) / UNIT * UNIT;
+	if (missing < before - least)
+		want = before - missing;
 	set_target(p, want);
 	return (int64_t)(before - want);
 }
@@ -192,7 +195,7 @@ static void balance(void *arg)
 		return;
 	left = budget(m);
 	for (last = -1, p = NULL; left < 0 && (p = next_by_priority(m, &last, p, true));)
-		left += take_buffer(p);
+		left += take_buffer(p, (uint64_t)-left);
 	for (last = 101, p = NULL; left > 0 && (p = next_by_priority(m, &last, p, false));)
 		left -= grow(p, left);
 }
