@@ -122,6 +122,27 @@ expect "as many devices on the guest's VMBus" [ "$(guest_figure devices)" = "$de
 expect "as many sockets in the guest" [ "$(guest_figure sockets)" = "$sockets" ]
 expect "less than 2 MiB more slab in the guest" [ $(($(guest_figure slab) - slab)) -lt 2048 ]
 
+step small "a guest of another make, both ways"
+cat >/run/small.xml <<-XML
+	<partition>
+	  <name>small</name>
+	  <memory unit="MiB">64</memory>
+	  <os><kernel>/lab/conformance.elf</kernel><cmdline>test=streams serve=22</cmdline></os>
+	  <devices><vsock group="nogroup" mode="660"><listen ports="7000"/><connect ports="6000"/></vsock></devices>
+	</partition>
+XML
+small=/run/bulkhead/small/vsock
+run bhctl define /run/small.xml
+run bhctl start small
+stream-peer serve "unix:$small/listen/7000" >>/run/out/server.log 2>&1 &
+eventually 5 "the root serves port 7000" [ -S "$small/listen/7000" ]
+eventually 10 "the guest is on the bus" said small 'streams: serving'
+run stream-peer pull "guest:$small:6000" 1000000
+run stream-peer pull "guest:$small:6000" 0
+run stream-peer churn "guest:$small:6000" 20 1
+eventually 20 "nothing was wrong, says the guest" said small 'GUEST-RESULT streams success'
+eventually 5 "it is off" shown small off
+
 step off "what the definition switches off is not there"
 run bhctl turn-off streams
 expect "no socket" [ ! -e "$vsock/connect" ]

@@ -162,4 +162,24 @@ classes "$all" 0
 classes ba6163d9 1
 refuse 1 'not ready|off' bhctl kvp bare list
 shell_close
+run bhctl turn-off bare
+
+step small "a guest of another make: shutdown, heartbeat, time and pairs"
+cat >/run/small.xml <<-XML
+	<partition>
+	  <name>small</name>
+	  <memory unit="MiB">64</memory>
+	  <os><kernel>/lab/conformance.elf</kernel><cmdline>test=integration,poweroff</cmdline></os>
+	</partition>
+XML
+run bhctl define /run/small.xml
+run bhctl start small
+eventually 10 "its services are ready" sh -c "bhctl show small | grep -q 'shutdown ready, heartbeat ready, timesync ready, kvp ready'"
+eventually 10 "its heart beats" sh -c "bhctl list | grep -qE '^small .* ok'"
+expect "its name" sh -c "bhctl guest-info small | grep -qE '^system +Bulkhead test guest'"
+run bhctl kvp small set question desserts
+expect "its answer" sh -c "bhctl kvp small get answer --pool guest | grep -qx stressed"
+run bhctl shutdown small --timeout 20
+expect "nothing was wrong, says the guest" said small 'GUEST-RESULT integration success'
+expect "no complaint of the kernel" kernel_sound
 done_all
