@@ -8,7 +8,7 @@ _bhctl_names() {
 
 _bhctl() {
 	local word=${COMP_WORDS[COMP_CWORD]} command='' i candidates=''
-	local commands='list show define undefine check dump-xml start shutdown turn-off pause resume reset autostart list-interfaces attach-interface detach-interface set-link set-memory guest-info kvp backup copy console exec login events host'
+	local commands='list show define undefine check dump-xml start shutdown turn-off pause resume reset autostart list-interfaces attach-interface detach-interface set-link set-memory guest-info set-addresses kvp backup copy console exec login events host'
 
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do

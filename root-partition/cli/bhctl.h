@@ -77,6 +77,7 @@ int command_set_memory(struct arguments *args);
 int command_list_interfaces(struct arguments *args);
 int command_console(struct arguments *args);
 int command_guest_info(struct arguments *args);
+int command_set_addresses(struct arguments *args);
 int command_kvp(struct arguments *args);
 int command_copy(struct arguments *args);
 int command_backup(struct arguments *args);

@@ -18,6 +18,23 @@ static int print_json(const struct value *value)
 	return EXIT_OK;
 }
 
+static void print_addresses(const struct value *list)
+{
+	static const char *const headings[] = { "INTERFACE", "DHCP", "ADDRESS", "MASK", "GATEWAY", "DNS" };
+	struct table *table;
+
+	if (!list || !list->first)
+		return;
+	putchar('\n');
+	table = table_new(6, headings);
+	for (const struct value *n = list->first; n; n = n->next)
+		table_row(table, (const char *const[]){ value_text(n, "mac"), value_count(n, "dhcp") ? "yes" : "no",
+							*value_text(n, "missing") ? value_text(n, "missing") : value_text(n, "address"),
+							value_text(n, "mask"), value_text(n, "gateway"), value_text(n, "dns") });
+	table_write(stdout, table, 0);
+	table_free(table);
+}
+
 static void print_info(const struct value *info)
 {
 	static const char *const headings[] = { "SERVICE", "STATE", "VERSION", "FRAMEWORK" };
@@ -43,6 +60,7 @@ static void print_info(const struct value *info)
 		table_row(table, (const char *const[]){ value_text(s, "name"), value_text(s, "state"), value_text(s, "version"), value_text(s, "framework") });
 	table_write(stdout, table, 0);
 	table_free(table);
+	print_addresses(value_get(info, "interfaces"));
 }
 
 int command_guest_info(struct arguments *args)
@@ -65,6 +83,18 @@ int command_guest_info(struct arguments *args)
 		print_info(info);
 	value_free(info);
 	return EXIT_OK;
+}
+
+int command_set_addresses(struct arguments *args)
+{
+	const char *const *words = (const char *const *)args->words;
+	const char *gateways = args->words[3] ? args->words[3] : "", *dns = args->words[3] && args->words[4] ? args->words[4] : "";
+	sd_bus_message *reply;
+	int rc = client_call(args, words[0], "setting addresses", &reply, "SetAddresses", "sssss", words[0], words[1], words[2], gateways, dns);
+
+	if (!rc)
+		sd_bus_message_unref(reply);
+	return rc;
 }
 
 static bool read_pool(const char *text, uint32_t *ret)

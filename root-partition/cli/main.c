@@ -58,6 +58,8 @@ static const struct command {
 	  "with auto it follows its guest's demand again." },
 	{ "guest-info", command_guest_info, JSON, 1, 1, false, "NAME [--json]",
 	  "What the guest says of itself: system, name, addresses; and its integration services with their versions." },
+	{ "set-addresses", command_set_addresses, 0, 3, 5, false, "NAME MAC {dhcp | ADDRESS/PREFIX[,...]} [GATEWAY[,...] [DNS[,...]]]",
+	  "Have the guest configure a network interface: by hv_kvp_daemon and its script hv_set_ifconfig in a Linux guest." },
 	{ "kvp", command_kvp, POOL | JSON, 2, 4, false, "NAME {list | get KEY | set KEY VALUE | delete KEY} [--pool POOL] [--json]",
 	  "Key-value pairs that host and guest share, by hv_kvp_daemon in a Linux guest. Pools: external (the host's for the guest,\n"
 	  "unless told), guest (the guest's for the host), auto (what the guest says of itself), auto-external, auto-internal." },

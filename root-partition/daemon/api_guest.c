@@ -137,6 +137,20 @@ static void list_next(struct asked *a, struct link *link)
 	link_request(link, &m.header, KVP_MS, on_listed, a);
 }
 
+static void reply_done(void *arg, int rc)
+{
+	struct asked *a = arg;
+
+	a->rc = rc;
+	if (a->rc >= 0)
+		a->rc = sd_bus_message_close_container(a->reply);
+	if (a->rc >= 0)
+		a->rc = sd_bus_send(NULL, a->reply, NULL);
+	if (a->rc < 0)
+		sd_bus_reply_method_errorf(a->call, api_error_name(ENOMEM), "%s", strerror(-a->rc));
+	free_asked(a);
+}
+
 /* Ends the dictionary; why: what a larger one says of pairs that could not be had. */
 static void list_end(struct asked *a, int error, const char *why)
 {
@@ -146,17 +160,17 @@ static void list_end(struct asked *a, int error, const char *why)
 		return;
 	}
 	if (a->nested) {
+		struct partition *p = manager_find(a->manager, a->name);
+
 		api_close_entry(&a->rc, a->reply);
+		if (!error && a->rc >= 0 && p) {
+			api_append_addresses(p, a->reply, reply_done, a);
+			return;
+		}
 		if (error)
 			api_put(&a->rc, a->reply, "items_missing", "s", why);
 	}
-	if (a->rc >= 0)
-		a->rc = sd_bus_message_close_container(a->reply);
-	if (a->rc >= 0)
-		a->rc = sd_bus_send(NULL, a->reply, NULL);
-	if (a->rc < 0)
-		sd_bus_reply_method_errorf(a->call, api_error_name(ENOMEM), "%s", strerror(-a->rc));
-	free_asked(a);
+	reply_done(a, a->rc);
 }
 
 /* Of a key that is looked for. */

@@ -47,6 +47,10 @@ int api_run_kvp_list(sd_bus_message *call, struct partition *partition, sd_bus_e
 int api_run_kvp_get(sd_bus_message *call, struct partition *partition, sd_bus_error *error);
 /** KvpSet and KvpDelete. */
 int api_run_kvp(sd_bus_message *call, struct partition *partition, sd_bus_error *error);
+/* api_addresses.c */
+/** Adds "interfaces": aa{sv}, what the guest says of the addresses of each; done is told of an error of filling it. */
+void api_append_addresses(struct partition *partition, sd_bus_message *reply, void (*done)(void *arg, int rc), void *arg);
+int api_run_set_addresses(sd_bus_message *call, struct partition *partition, sd_bus_error *error);
 int api_run_freeze(sd_bus_message *call, struct partition *partition, sd_bus_error *error);
 int api_run_open_disk(sd_bus_message *call, struct partition *partition, sd_bus_error *error);
 int api_run_copy(sd_bus_message *call, struct partition *partition, sd_bus_error *error);

@@ -222,7 +222,7 @@ struct worker_kvp {
 	struct worker_message header;
 	uint32_t operation, pool;    /* enum ic_kvp_operation, ic_kvp_pool of vsp/ic/ic.h */
 	uint32_t index, reserved;    /* of an enumeration */
-	char     key[WORKER_KVP_KEY], value[WORKER_KVP_VALUE];
+	char     key[WORKER_KVP_KEY], value[WORKER_KVP_VALUE]; /* of addresses: an interface's MAC address in capitals; words as in vsp/ic/ic.h */
 };
 
 struct worker_kvp_reply {

@@ -8,6 +8,7 @@
 
 #include "integration.h"
 #include "log.h"
+#include "network.h"
 
 #define MAX_KVP_JOBS 64u
 
@@ -102,6 +103,19 @@ static void run_kvp(struct integration *in)
 	}
 }
 
+/** A MAC address becomes the name of the interface's instance; what is none stays, and no guest knows it. */
+static void name_instance(char key[WORKER_KVP_KEY])
+{
+	unsigned int m[6];
+	uint8_t mac[6];
+
+	if (sscanf(key, "%2x:%2x:%2x:%2x:%2x:%2x", &m[0], &m[1], &m[2], &m[3], &m[4], &m[5]) != 6)
+		return;
+	for (int i = 0; i < 6; i++)
+		mac[i] = (uint8_t)m[i];
+	network_instance_name(mac, key);
+}
+
 static void add_kvp(struct integration *in, const struct worker_kvp *request, const struct control_ticket *ticket)
 {
 	struct integration_job **at = &in->kvp_jobs, *job;
@@ -115,6 +129,8 @@ static void add_kvp(struct integration *in, const struct worker_kvp *request, co
 		return;
 	job->kvp = *request;
 	job->kvp.key[sizeof job->kvp.key - 1] = job->kvp.value[sizeof job->kvp.value - 1] = '\0';
+	if (job->kvp.operation == IC_KVP_SET_ADDRESSES)
+		name_instance(job->kvp.key);
 	while (*at != NULL)
 		at = &(*at)->next;
 	*at = job;

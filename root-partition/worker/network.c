@@ -105,12 +105,21 @@ static void take_again(void *context, uint32_t queue)
 }
 
 /** The same interface has the same name in the guest, whenever it comes. */
-static struct vmbus_guid instance_of(const struct worker_interface *config)
+static struct vmbus_guid instance_of(const uint8_t mac[6])
 {
 	struct vmbus_guid guid = VMBUS_GUID(0, 0, 0x4b48, 0x91, 0x3f, 0xf2, 0xd2, 0xf9, 0x65, 0xed, 0x0e);
 
-	memcpy(&guid, config->mac, sizeof config->mac);
+	memcpy(&guid, mac, 6);
 	return guid;
+}
+
+void network_instance_name(const uint8_t mac[6], char text[39])
+{
+	const struct vmbus_guid guid = instance_of(mac);
+	const uint8_t *b = guid.bytes;
+
+	snprintf(text, 39, "{%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x}", b[3], b[2], b[1], b[0], b[5], b[4], b[7],
+		 b[6], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
 static struct network_interface **find(struct network *n, const uint8_t mac[6])
@@ -141,7 +150,7 @@ static int offer(struct network *n, struct network_interface *interface)
 {
 	const struct worker_interface *c = &interface->config;
 	struct netvsp_config config = {
-		.instance = instance_of(c),
+		.instance = instance_of(c->mac),
 		.mtu = c->mtu,
 		.link_up = !(c->flags & WORKER_INTERFACE_LINK_DOWN),
 		.allow_spoofing = (c->flags & WORKER_INTERFACE_SPOOFING) != 0,

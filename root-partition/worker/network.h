@@ -24,6 +24,8 @@ int network_attach(struct network *network, const struct worker_interface *confi
 int network_detach(struct network *network, const uint8_t mac[6], void (*done)(void *context, uint64_t sequence), void *context,
 		   uint64_t sequence);
 int network_set_link(struct network *network, const uint8_t mac[6], bool up);
+/** "{guid}" by which a guest knows the interface with that MAC address. */
+void network_instance_name(const uint8_t mac[6], char text[39]);
 void network_stats(const struct network *network, struct worker_stats *ret);
 
 #endif

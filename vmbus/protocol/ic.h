@@ -109,7 +109,7 @@ _Static_assert(offsetof(struct ic_time_4, flags) == 16, "hyperv.h, ictimesync_re
 #define IC_KVP_U32         4u
 #define IC_KVP_U64         8u
 
-enum ic_kvp_operation { IC_KVP_GET, IC_KVP_SET, IC_KVP_DELETE, IC_KVP_ENUMERATE };
+enum ic_kvp_operation { IC_KVP_GET, IC_KVP_SET, IC_KVP_DELETE, IC_KVP_ENUMERATE, IC_KVP_GET_ADDRESSES, IC_KVP_SET_ADDRESSES };
 /** Who writes what: host, guest, the guest's own description (enumerate only), the host's description of itself, the host's inner one. */
 enum ic_kvp_pool { IC_KVP_EXTERNAL, IC_KVP_GUEST, IC_KVP_AUTO, IC_KVP_AUTO_EXTERNAL, IC_KVP_AUTO_INTERNAL, IC_KVP_POOLS };
 
@@ -139,6 +139,23 @@ struct ic_kvp {
 	};
 };
 _Static_assert(sizeof(struct ic_kvp) == 2580, "hyperv.h, hv_kvp_msg up to kvp_enum_data");
+
+#define IC_ADDRESS_IPV4 1u
+#define IC_ADDRESS_IPV6 2u
+
+/* Of one network interface: lists of addresses in UTF-16LE with a NUL, separated by semicolons, each mask for the address of its place. */
+struct ic_kvp_addresses {
+	uint8_t operation;           /* enum ic_kvp_operation */
+	uint8_t pool;
+	uint8_t adapter[256];        /* which one: to get, its MAC address in capitals; to set, its VMBus instance as {guid} */
+	uint8_t family;              /* 258: IC_ADDRESS_* */
+	uint8_t dhcp;
+	uint8_t address[2048];
+	uint8_t mask[2048];          /* of IPv6: a prefix's length behind a slash when it is asked for */
+	uint8_t gateway[1024];
+	uint8_t dns[2048];
+};
+_Static_assert(offsetof(struct ic_kvp_addresses, address) == 260 && sizeof(struct ic_kvp_addresses) == 7428, "hyperv.h, hv_kvp_ip_msg");
 
 /* Freezing of file systems (hv_vss_msg). */
 enum ic_vss_operation { IC_VSS_HOT_BACKUP = 2, IC_VSS_FREEZE = 5, IC_VSS_THAW = 6 };

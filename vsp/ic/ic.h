@@ -95,6 +95,12 @@ struct ic_kvp_request {
 	const char *key, *value;     /* UTF-8; get, delete: key; set: both */
 };
 
+/*
+ * Addresses of a network interface: the key names it as struct ic_kvp_addresses says. The value, of the answer or to be set, is words between
+ * blanks: dhcp=0 or dhcp=1, family=4, 6 or 46 (answers only), address=, mask=, gateway=, dns= with lists between semicolons; what is empty is
+ * left out. To set, a guest needs a program that knows how its system is configured (Linux: hv_set_ifconfig).
+ */
+
 /** As ic_done; key and value (UTF-8) after a get or an enumerate that worked, else NULL. */
 typedef void ic_kvp_done(void *arg, int error, uint32_t status, const char *key, const char *value);
 

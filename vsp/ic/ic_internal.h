@@ -64,4 +64,9 @@ int ic_text_encode(const char *text, uint8_t *to, uint32_t bytes);
 /** The other way, up to a NUL or the end; what is no UTF-16 becomes U+FFFD; cut at a whole character to fit. */
 void ic_text_decode(const uint8_t *from, uint32_t bytes, char *to, uint32_t size);
 
+/** kvp_addresses.c: of IC_KVP_GET_ADDRESSES and IC_KVP_SET_ADDRESSES; the text's form is ic.h's. 0, -EINVAL, -E2BIG, -EILSEQ. */
+int ic_addresses_encode(const struct ic_kvp_request *request, struct ic_kvp_addresses *ret);
+/** Whatever the guest says: no character comes out that is not of an address, a list or the form. */
+void ic_addresses_decode(const struct ic_kvp_addresses *addresses, char *text, uint32_t size);
+
 #endif

@@ -9,7 +9,10 @@
 
 struct kvp {
 	struct ic ic;
-	struct ic_kvp message;       /* what was asked; its operation tells how to read the answer */
+	union {                      /* what was asked; its operation, which is first in both, tells how to read the answer */
+		struct ic_kvp message;
+		struct ic_kvp_addresses addresses;
+	};
 	ic_kvp_done *done;           /* NULL: nobody waits */
 	void *arg;
 };
@@ -44,20 +47,26 @@ static void value_text(const struct ic_kvp_value *pair, char *to, uint32_t size)
 	}
 }
 
-static void answered(struct ic *ic, const struct ic_header *header, const uint8_t *body, uint32_t bytes)
+static void got_addresses(struct kvp *k, const uint8_t *body, uint32_t bytes)
 {
-	char key[IC_KVP_KEY_MAX], value[IC_KVP_VALUE_MAX];
-	struct kvp *k = (struct kvp *)ic;
-	const struct ic_kvp_value *pair;
-	struct ic_kvp answer;
-	int error = ic_error_of(header->status);
+	struct ic_kvp_addresses *answer = &k->addresses;
+	char value[IC_KVP_VALUE_MAX];
 
-	if (!ic_answers(ic, header))
-		return;
-	if (error || (k->message.operation != IC_KVP_GET && k->message.operation != IC_KVP_ENUMERATE)) {
-		finish(k, error, header->status, NULL, NULL);
+	if (bytes < sizeof *answer) {
+		finish(k, -EIO, IC_STATUS_FAIL, NULL, NULL);
 		return;
 	}
+	memcpy(answer, body, sizeof *answer);
+	ic_addresses_decode(answer, value, sizeof value);
+	finish(k, 0, 0, "", value);
+}
+
+static void got_pair(struct kvp *k, const uint8_t *body, uint32_t bytes)
+{
+	char key[IC_KVP_KEY_MAX], value[IC_KVP_VALUE_MAX];
+	const struct ic_kvp_value *pair;
+	struct ic_kvp answer;
+
 	if (bytes < sizeof answer) {
 		finish(k, -EIO, IC_STATUS_FAIL, NULL, NULL);
 		return;
@@ -67,6 +76,21 @@ static void answered(struct ic *ic, const struct ic_header *header, const uint8_
 	ic_text_decode(pair->key, bounded(pair->key_bytes, sizeof pair->key), key, sizeof key);
 	value_text(pair, value, sizeof value);
 	finish(k, 0, 0, key, value);
+}
+
+static void answered(struct ic *ic, const struct ic_header *header, const uint8_t *body, uint32_t bytes)
+{
+	struct kvp *k = (struct kvp *)ic;
+	int error = ic_error_of(header->status);
+
+	if (!ic_answers(ic, header))
+		return;
+	if (!error && (k->message.operation == IC_KVP_GET || k->message.operation == IC_KVP_ENUMERATE))
+		got_pair(k, body, bytes);
+	else if (!error && k->message.operation == IC_KVP_GET_ADDRESSES)
+		got_addresses(k, body, bytes);
+	else
+		finish(k, error, header->status, NULL, NULL);
 }
 
 static void tick(struct ic *ic)
@@ -118,12 +142,15 @@ static int encode(const struct ic_kvp_request *request, struct ic_kvp *m)
 		m->pair.type = IC_KVP_TEXT;
 		m->pair.value_bytes = rc < 0 ? 0 : (uint32_t)rc;
 		return rc;
+	default:
+		break;
 	}
 	return -EINVAL;
 }
 
 int ic_kvp_request(struct ic *ic, const struct ic_kvp_request *request, ic_kvp_done *done, void *arg)
 {
+	const bool addresses = request->operation == IC_KVP_GET_ADDRESSES || request->operation == IC_KVP_SET_ADDRESSES;
 	struct kvp *k = (struct kvp *)ic;
 	int rc;
 
@@ -133,9 +160,9 @@ int ic_kvp_request(struct ic *ic, const struct ic_kvp_request *request, ic_kvp_d
 		return -EBUSY;
 	if ((unsigned int)request->pool >= IC_KVP_POOLS)
 		return -EINVAL;
-	rc = encode(request, &k->message);
+	rc = addresses ? ic_addresses_encode(request, &k->addresses) : encode(request, &k->message);
 	if (rc >= 0)
-		rc = ic_ask(ic, &k->message, sizeof k->message);
+		rc = addresses ? ic_ask(ic, &k->addresses, sizeof k->addresses) : ic_ask(ic, &k->message, sizeof k->message);
 	if (rc < 0)
 		return rc;
 	k->done = done;

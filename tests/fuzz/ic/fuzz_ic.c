@@ -55,7 +55,7 @@ static int64_t read_file(void *arg, uint64_t offset, void *to, uint32_t bytes)
 
 static void request(enum ic_type type, uint8_t what)
 {
-	struct ic_kvp_request kvp = { .operation = what >> 6, .pool = what >> 5 & 3, .index = what, .key = "key", .value = "value" };
+	struct ic_kvp_request kvp = { .operation = (what >> 4) % 6, .pool = what >> 5 & 3, .index = what, .key = "key", .value = "dhcp=0 address=1" };
 	struct ic_fcopy_request file = { .path = "/p", .file = "f", .size = (uint64_t)what << 8, .read = read_file };
 	unsigned int *count = &pending[type];
 	int rc = -1;
@@ -107,9 +107,9 @@ static void put(struct input *in, enum ic_type type, bool framed)
 	static const struct ic_version versions[] = { { 3, 0 }, { 3, 0 }, { 4, 0 }, { 4, 0 }, { 5, 0 }, { 1, 1 } };
 	struct {
 		struct ic_header header;
-		uint8_t body[2600];
+		uint8_t body[7500];
 	} message;
-	struct vmbus_ring_part part = { &message, input_u8(in) * 11u % (sizeof message + 1) };
+	struct vmbus_ring_part part = { &message, input_u8(in) * 30u % (sizeof message + 1) };
 
 	input_bytes(in, &message, sizeof message);
 	if (framed) {

@@ -4,8 +4,9 @@
 # writes, files, its clock; and each service switched off.
 . /lab/functions.sh
 . /lab/partitions.sh
+. /lab/network.sh
 
-# definition NAME DISK FEATURES
+# definition NAME DISK FEATURES [DEVICES]
 definition() {
 	cat >"/run/$1.xml" <<-XML
 	<partition>
@@ -15,10 +16,10 @@ definition() {
 	  <os>
 	    <kernel>/lab/vmlinuz</kernel>
 	    <initrd>/run/child.cpio</initrd>
-	    <cmdline>console=ttyS0 quiet panic=-1 lab.daemons lab.mib=8 lab.rounds=100000</cmdline>
+	    <cmdline>console=ttyS0 quiet panic=-1 lab.daemons lab.mib=8 lab.rounds=100000 ${4:+lab.ip=10.99.0.11/24}</cmdline>
 	  </os>
 	  <features><integration>$3</integration></features>
-	  <devices><disk type="file"><source file="$2"/><target dev="sda"/></disk></devices>
+	  <devices><disk type="file"><source file="$2"/><target dev="sda"/></disk>$4</devices>
 	</partition>
 	XML
 	bhctl define "/run/$1.xml" || fail "cannot define $1"
@@ -83,7 +84,9 @@ cat /lab/child.cpio /lab/integration.cpio >/run/child.cpio
 step start "a child with Debian's hv_kvp_daemon, hv_vss_daemon and hv_fcopy_daemon"
 run modprobe bulkhead
 daemon_start
-definition full /disks/one.img ""
+bridge_add br0 10.99.0.1/24
+mac=00:15:5d:00:00:0b
+definition full /disks/one.img "" "<interface type='bridge'><source bridge='br0'/><mac address='$mac'/></interface>"
 run bhctl start full
 eventually 40 "all six services are ready" ready full
 eventually 20 "the guest writes" said full 'guest-io: round 1 verified'
@@ -109,6 +112,22 @@ run bhctl kvp full list --pool guest
 expect "the root sees what the guest wrote" sh -c "bhctl kvp full get answer --pool guest | grep -qx forty-two"
 run bhctl kvp full delete greeting
 refuse 1 'no such key' bhctl kvp full get greeting
+
+# addresses PATTERN: what the guest says of its interface.
+addresses() {
+	bhctl guest-info full | grep -qE "^00:15:5D:00:00:0B +$1"
+}
+
+step addresses "of its network interface, asked for and set"
+run bhctl guest-info full
+expect "its address and mask" addresses 'no +10\.99\.0\.11.* +255\.255\.255\.0'
+refuse 1 'hv_set_ifconfig' bhctl set-addresses full "$mac" 10.99.0.77/24
+refuse 1 'as 10.0.0.5/24' bhctl set-addresses full "$mac" 10.99.0.77
+refuse 1 'no interface' bhctl set-addresses full 00:15:5d:00:00:0c dhcp
+told 'mkdir -p /usr/libexec/hypervkvpd; printf "#!/bin/sh\n. \$1\nifconfig \$DEVICE \$IPADDR0 netmask \$NETMASK0\n" >/usr/libexec/hypervkvpd/hv_set_ifconfig; chmod +x /usr/libexec/hypervkvpd/hv_set_ifconfig; echo script-$?' 'script-0'
+run bhctl set-addresses full "$mac" 10.99.0.77/25 10.99.0.1 10.99.0.1,10.99.0.2
+expect "it has it" addresses 'no +10\.99\.0\.77.* +255\.255\.255\.128'
+run ping -q -c 1 -W 5 10.99.0.77
 
 step backup "a copy of its disk while it writes"
 rounds=$(said_count full 'guest-io: round')

@@ -7,6 +7,7 @@ struct guest_channel g;
 struct ic_state state;
 struct ic *ic;
 struct seen seen;
+struct result result;
 struct message message;
 int message_bytes;
 static uint64_t message_id;
@@ -118,4 +119,27 @@ void connect_ic(enum ic_type type, uint16_t major, uint16_t minor)
 	answer_negotiation(3, major, minor);
 	ck_assert(ic_ready(ic));
 	ck_assert_uint_eq(seen.ready, 1);
+}
+
+void on_done(void *arg, int error, uint32_t status)
+{
+	(void)arg;
+	result.count++;
+	result.error = error;
+	result.status = status;
+}
+
+void setup(enum ic_type type)
+{
+	static const uint16_t versions[IC_TYPES] = { [IC_KVP] = 4, [IC_VSS] = 5, [IC_FCOPY] = 1 };
+
+	memset(&result, 0, sizeof result);
+	connect_ic(type, versions[type], type == IC_FCOPY ? 1 : 0);
+	ic_tick(ic, 1000);
+}
+
+void expect(unsigned int count, int error)
+{
+	ck_assert_uint_eq(result.count, count);
+	ck_assert_int_eq(result.error, error);
 }

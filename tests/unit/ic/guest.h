@@ -27,7 +27,7 @@ extern struct seen {
 /* The last message of the host. */
 extern struct message {
 	struct ic_header header;
-	uint8_t body[6400];
+	uint8_t body[7600];
 } message;
 extern int message_bytes;
 
@@ -43,5 +43,18 @@ void reply(void);
 void answer_negotiation(uint16_t framework_major, uint16_t major, uint16_t minor);
 /* begin, and the negotiation. */
 void connect_ic(enum ic_type type, uint16_t major, uint16_t minor);
+
+/* How the last request ended. */
+extern struct result {
+	unsigned int count;
+	int error;
+	uint32_t status;
+	char key[IC_KVP_KEY_MAX], value[IC_KVP_VALUE_MAX];
+} result;
+void on_done(void *arg, int error, uint32_t status);
+/* connect_ic with what Linux has, and a first tick. */
+void setup(enum ic_type type);
+/* So many requests have ended, the last one so. */
+void expect(unsigned int count, int error);
 
 #endif

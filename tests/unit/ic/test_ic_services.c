@@ -1,22 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Key-value pairs, freezing and file copy against a guest that behaves like Linux' drivers and daemons, and against one that does not. */
+/* Key-value pairs and freezing against a guest that behaves like Linux' drivers and daemons, and against one that does not. */
 #include "tests/unit/ic/guest.h"
 #include "vsp/ic/ic_internal.h"
-
-static struct {
-	unsigned int count;
-	int error;
-	uint32_t status;
-	char key[IC_KVP_KEY_MAX], value[IC_KVP_VALUE_MAX];
-} result;
-
-static void on_done(void *arg, int error, uint32_t status)
-{
-	(void)arg;
-	result.count++;
-	result.error = error;
-	result.status = status;
-}
 
 static void on_kvp(void *arg, int error, uint32_t status, const char *key, const char *value)
 {
@@ -26,26 +11,11 @@ static void on_kvp(void *arg, int error, uint32_t status, const char *key, const
 	strcpy(result.value, value ? value : "");
 }
 
-static void setup(enum ic_type type)
-{
-	static const uint16_t versions[IC_TYPES] = { [IC_KVP] = 4, [IC_VSS] = 5, [IC_FCOPY] = 1 };
-
-	memset(&result, 0, sizeof result);
-	connect_ic(type, versions[type], type == IC_FCOPY ? 1 : 0);
-	ic_tick(ic, 1000);
-}
-
 static int kvp(enum ic_kvp_operation operation, const char *key, const char *value)
 {
 	struct ic_kvp_request request = { .operation = operation, .pool = IC_KVP_GUEST, .key = key, .value = value, .index = 7 };
 
 	return ic_kvp_request(ic, &request, on_kvp, NULL);
-}
-
-static void expect(unsigned int count, int error)
-{
-	ck_assert_uint_eq(result.count, count);
-	ck_assert_int_eq(result.error, error);
 }
 
 START_TEST(text_goes_to_utf16_and_back)
@@ -102,6 +72,84 @@ START_TEST(a_pair_is_set_and_got)
 	reply();
 	expect(2, 0);
 	ck_assert_str_eq(result.value, "hi");
+	end();
+}
+END_TEST
+
+static void put_text(uint8_t *to, const char *text)
+{
+	for (; *text; text++, to += 2)
+		*to = (uint8_t)*text;
+}
+
+START_TEST(addresses_of_an_interface_are_asked_for)
+{
+	static struct ic_kvp_addresses body;
+	char text[64];
+
+	setup(IC_KVP);
+	ck_assert_int_eq(kvp(IC_KVP_GET_ADDRESSES, "00:15:5D:00:00:0B", NULL), 0);
+	ck_assert(receive());
+	ck_assert_uint_eq(message.header.bytes, 7428);
+	memcpy(&body, message.body, sizeof body);
+	ck_assert_uint_eq(body.operation, 4);
+	ic_text_decode(body.adapter, sizeof body.adapter, text, sizeof text);
+	ck_assert_str_eq(text, "00:15:5D:00:00:0B");
+	body.family = IC_ADDRESS_IPV4 | IC_ADDRESS_IPV6;
+	body.dhcp = 1;
+	put_text(body.address, "10.0.0.5;fe80::1%eth0 gateway=1\n");
+	put_text(body.mask, "255.255.255.0;/64");
+	put_text(body.dns, "10.0.0.1");
+	memcpy(message.body, &body, sizeof body);
+	reply();
+	expect(1, 0);
+	/* What a guest says does not become words of ours. */
+	ck_assert_str_eq(result.value, "dhcp=1 family=46 address=10.0.0.5;fe80::1%e0aea1 mask=255.255.255.0;/64 dns=10.0.0.1");
+	/* All of it full, without a NUL anywhere. */
+	ck_assert_int_eq(kvp(IC_KVP_GET_ADDRESSES, "00:15:5D:00:00:0B", NULL), 0);
+	ck_assert(receive());
+	memset(message.body, '1', sizeof body);
+	reply();
+	expect(2, 0);
+	ck_assert_int_eq(kvp(IC_KVP_GET_ADDRESSES, "00:15:5D:00:00:0B", NULL), 0);
+	ck_assert(receive());
+	message.header.status = IC_STATUS_FAIL;   /* no such interface */
+	reply();
+	expect(3, -EIO);
+	ck_assert_int_eq(kvp(IC_KVP_GET_ADDRESSES, "00:15:5D:00:00:0B", NULL), 0);
+	ck_assert(receive());
+	message_bytes = 1000;
+	reply();
+	expect(4, -EIO);
+	end();
+}
+END_TEST
+
+START_TEST(addresses_of_an_interface_are_set)
+{
+	static const char *const wrong[] = { "", "address", "color=red", "dhcp=2", "address=1 gate=2" };
+	static struct ic_kvp_addresses body;
+	char text[64], large[1100] = "address=";
+
+	setup(IC_KVP);
+	ck_assert_int_eq(kvp(IC_KVP_SET_ADDRESSES, "{00155d00-000b-4b48-913f-f2d2f965ed0e}",
+			     "dhcp=0 address=10.0.0.5 mask=255.255.255.0  gateway=10.0.0.1 dns=10.0.0.1;10.0.0.2"), 0);
+	ck_assert(receive());
+	memcpy(&body, message.body, sizeof body);
+	ck_assert_uint_eq(body.operation, 5);
+	ck_assert_uint_eq(body.family, IC_ADDRESS_IPV4);
+	ck_assert_uint_eq(body.dhcp, 0);
+	ic_text_decode(body.mask, sizeof body.mask, text, sizeof text);
+	ck_assert_str_eq(text, "255.255.255.0");
+	ic_text_decode(body.dns, sizeof body.dns, text, sizeof text);
+	ck_assert_str_eq(text, "10.0.0.1;10.0.0.2");
+	reply();
+	expect(1, 0);
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+		ck_assert_int_eq(kvp(IC_KVP_SET_ADDRESSES, "{}", wrong[i]), -EINVAL);
+	memset(large + 8, '1', sizeof large - 9);
+	ck_assert_int_eq(kvp(IC_KVP_SET_ADDRESSES, "{}", large), -E2BIG);
+	ck_assert_int_eq(kvp(IC_KVP_SET_ADDRESSES, "", "dhcp=1"), -EINVAL);
 	end();
 }
 END_TEST
@@ -308,132 +356,6 @@ START_TEST(a_successor_thaws_what_its_predecessor_froze)
 }
 END_TEST
 
-static const uint64_t file_size = 2 * IC_FCOPY_FRAGMENT + 100;
-static uint64_t file_end;
-
-static int64_t read_file(void *arg, uint64_t offset, void *to, uint32_t bytes)
-{
-	uint64_t left = file_end > offset ? file_end - offset : 0;
-	uint32_t n = left < bytes ? (uint32_t)left : bytes;
-
-	(void)arg;
-	for (uint32_t i = 0; i < n; i++)
-		((uint8_t *)to)[i] = (uint8_t)((offset + i) * 7 >> 3);
-	return n;
-}
-
-static void start_copy(uint64_t end_of_file)
-{
-	struct ic_fcopy_request request = { .path = "/tmp", .file = "name", .flags = IC_FCOPY_MAKE_PATH, .size = file_size, .read = read_file };
-	struct ic_fcopy_start body;
-	char text[32];
-
-	file_end = end_of_file;
-	ck_assert_int_eq(ic_fcopy_start(ic, &request, on_done, NULL), 0);
-	ck_assert_int_eq(ic_fcopy_start(ic, &request, on_done, NULL), -EBUSY);
-	ck_assert(receive());
-	ck_assert_uint_eq(message.header.bytes, sizeof body);
-	memcpy(&body, message.body, sizeof body);
-	ck_assert_uint_eq(body.header.operation, IC_FCOPY_START);
-	ck_assert_uint_eq(body.flags, 2);
-	ck_assert_uint_eq(body.size[0], file_size);
-	ic_text_decode(body.path, sizeof body.path, text, sizeof text);
-	ck_assert_str_eq(text, "/tmp");
-	ic_text_decode(body.file, sizeof body.file, text, sizeof text);
-	ck_assert_str_eq(text, "name");
-}
-
-START_TEST(a_file_goes_over_in_fragments)
-{
-	struct ic_fcopy_write body;
-	uint64_t at = 0;
-
-	setup(IC_FCOPY);
-	start_copy(file_size);
-	reply();
-	while (receive() && message.header.bytes == sizeof body) {
-		memcpy(&body, message.body, sizeof body);
-		ck_assert_uint_eq(body.header.operation, IC_FCOPY_WRITE);
-		ck_assert_uint_eq(body.offset[0], at);
-		for (uint32_t i = 0; i < body.bytes; i++)
-			ck_assert_uint_eq(body.data[i], (uint8_t)((at + i) * 7 >> 3));
-		at += body.bytes;
-		ck_assert_uint_eq(result.count, 0);
-		reply();
-	}
-	ck_assert_uint_eq(at, file_size);
-	ck_assert_uint_eq(message.body[0], IC_FCOPY_COMPLETE);
-	reply();
-	expect(1, 0);
-	end();
-}
-END_TEST
-
-START_TEST(a_copy_fails_with_the_guest_or_with_the_file)
-{
-	setup(IC_FCOPY);
-	start_copy(file_size);
-	message.header.status = IC_STATUS_EXISTS;
-	reply();
-	expect(1, -EIO);
-	ck_assert_uint_eq(result.status, IC_STATUS_EXISTS);
-	/* It has become shorter meanwhile. */
-	start_copy(IC_FCOPY_FRAGMENT);
-	reply();
-	ck_assert(receive());
-	reply();
-	expect(2, -ESTALE);
-	ck_assert(receive());
-	ck_assert_uint_eq(message.body[0], IC_FCOPY_CANCEL);
-	reply();
-	start_copy(file_size);
-	ic_fcopy_cancel(ic);
-	expect(3, -ECANCELED);
-	ck_assert(receive());
-	ck_assert_uint_eq(message.body[0], IC_FCOPY_CANCEL);
-	reply();
-	start_copy(file_size);
-	ic_tick(ic, 41000);
-	expect(4, -ETIMEDOUT);
-	/* In the middle of it: the guest may go on later, and then removes what it has. */
-	start_copy(file_size);
-	reply();
-	ck_assert(receive());
-	ic_tick(ic, 90000);
-	expect(5, -ETIMEDOUT);
-	ck_assert(receive());
-	ck_assert_uint_eq(message.body[0], IC_FCOPY_CANCEL);
-	reply();
-	start_copy(file_size);
-	reply();
-	ck_assert(receive());
-	message.header.status = IC_STATUS_DISK_FULL;
-	reply();
-	expect(6, -EIO);
-	ck_assert_uint_eq(result.status, IC_STATUS_DISK_FULL);
-	ck_assert(receive());
-	ck_assert_uint_eq(message.body[0], IC_FCOPY_CANCEL);
-	end();
-}
-END_TEST
-
-START_TEST(names_that_do_not_fit_are_refused)
-{
-	char large[400];
-	struct ic_fcopy_request request = { .path = large, .file = "f", .read = read_file };
-
-	memset(large, 'x', sizeof large - 1);
-	large[sizeof large - 1] = 0;
-	setup(IC_FCOPY);
-	ck_assert_int_eq(ic_fcopy_start(ic, &request, on_done, NULL), -ENAMETOOLONG);
-	request.path = "/";
-	request.file = "";
-	ck_assert_int_eq(ic_fcopy_start(ic, &request, on_done, NULL), -EINVAL);
-	ck_assert(!receive());
-	end();
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("ic services");
@@ -443,6 +365,8 @@ int main(void)
 
 	tcase_add_test(t, text_goes_to_utf16_and_back);
 	tcase_add_test(t, a_pair_is_set_and_got);
+	tcase_add_test(t, addresses_of_an_interface_are_asked_for);
+	tcase_add_test(t, addresses_of_an_interface_are_set);
 	tcase_add_test(t, numbers_are_shown_as_text);
 	tcase_add_test(t, the_end_of_a_pool_and_failures_are_told_apart);
 	tcase_add_test(t, what_cannot_be_asked_is_refused);
@@ -452,9 +376,6 @@ int main(void)
 	tcase_add_test(t, a_freeze_that_nobody_keeps_up_ends);
 	tcase_add_test(t, a_freeze_that_hangs_or_fails_is_undone);
 	tcase_add_test(t, a_successor_thaws_what_its_predecessor_froze);
-	tcase_add_test(t, a_file_goes_over_in_fragments);
-	tcase_add_test(t, a_copy_fails_with_the_guest_or_with_the_file);
-	tcase_add_test(t, names_that_do_not_fit_are_refused);
 	suite_add_tcase(suite, t);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
