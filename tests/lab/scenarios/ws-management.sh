@@ -67,9 +67,10 @@ cat >/run/wsmand.conf <<-END
 	administrators = root
 END
 run packed bulkhead-wsmand --config /run/wsmand.conf make-certificate localhost
-packed bulkhead-wsmand --config /run/wsmand.conf >>/run/out/wsmand.log 2>&1 &
+LD_LIBRARY_PATH=/scenario/gateway/lib bulkhead-wsmand --config /run/wsmand.conf >>/run/out/wsmand.log 2>&1 &
+gateway_pid=$!
 eventually 10 "it serves" serving
-expect "unprivileged" grep -q '^CapEff:.0000000000000000$' "/proc/$!/status"
+expect "unprivileged" grep -q '^CapEff:.0000000000000000$' "/proc/$gateway_pid/status"
 
 step define "what is defined over HTTPS is a file, and the other way round"
 send virsh-define '<p:ReturnValue>\(0\|4096\)<'

@@ -44,6 +44,8 @@ agree() {
 	shown_by local >"$dir/local"
 	shown_by remote >"$dir/remote"
 	shown_by_dbus >"$dir/dbus"
+	"$BHCTL" list --json | grep '"reason"' >"$dir/reasons"
+	remote list --json | grep '"reason"' | cmp -s - "$dir/reasons" || return 1
 	cmp -s "$dir/local" "$dir/remote" && cmp -s "$dir/local" "$dir/dbus" || return 1
 	shown_by_winrm >"$dir/winrm"
 	cut -d' ' -f1-3 "$dir/local" | cmp -s - "$dir/winrm"
