@@ -15,7 +15,7 @@ static void complete(struct netvsp_channel *channel, const struct vmbus_packet *
 
 static uint32_t negotiate(struct netvsp *vsp, const struct nvsp_message *m)
 {
-	static const uint32_t known[] = { NVSP_VERSION_61, NVSP_VERSION_6, NVSP_VERSION_5, NVSP_VERSION_4, NVSP_VERSION_2, NVSP_VERSION_1 };
+	static const uint32_t known[] = { NVSP_VERSION_61, NVSP_VERSION_6, NVSP_VERSION_5 };
 
 	if (vsp->receive.pages || vsp->send.pages)
 		return 0;
@@ -37,7 +37,10 @@ static void init(struct netvsp_channel *channel, const struct vmbus_packet *pack
 
 static void configure(struct netvsp *vsp, const struct nvsp_message *m)
 {
-	vsp->may_coalesce = vsp->version >= NVSP_VERSION_61 && m->config.capabilities & NVSP_CAPABILITY_RSC;
+	/* Slots that were cut for frames of the MTU stay so: a larger frame would lose its end. */
+	vsp->may_coalesce = vsp->version >= NVSP_VERSION_61 && m->config.capabilities & NVSP_CAPABILITY_RSC &&
+			    (!vsp->slots || vsp->slot_parts == NETVSP_SLOT_PARTS);
+	netvsp_update_offloads(vsp);
 }
 
 static void receive_buffer(struct netvsp_channel *channel, const struct vmbus_packet *packet, const struct nvsp_message *m)
@@ -51,6 +54,7 @@ static void receive_buffer(struct netvsp_channel *channel, const struct vmbus_pa
 		rc = netvsp_slots_create(vsp);
 		if (rc)
 			netvsp_buffer_unmap(&vsp->receive);
+		netvsp_update_offloads(vsp);
 	}
 	if (!rc) {
 		count = vsp->receive.page_count / NETVSP_PART_PAGES;

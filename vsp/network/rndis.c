@@ -22,7 +22,10 @@ struct control {
 
 void netvsp_update_offloads(struct netvsp *vsp)
 {
-	unsigned int offloads = vsp->coalesces ? TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 : 0;
+	unsigned int offloads;
+
+	vsp->coalesces &= vsp->may_coalesce;
+	offloads = vsp->coalesces ? TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 : 0;
 
 	/* A descriptor that is no TAP (in tests) has none. */
 	for (uint32_t i = 0; i < vsp->config.queue_count; i++)

@@ -28,14 +28,17 @@ static const uint8_t other[6] = { 2, 0, 0, 0, 0, 1 }, all[6] = { 255, 255, 255, 
 
 START_TEST(versions)
 {
-	static const uint32_t known[] = { NVSP_VERSION_61, NVSP_VERSION_6, NVSP_VERSION_5, NVSP_VERSION_4, NVSP_VERSION_2, NVSP_VERSION_1 };
+	static const uint32_t known[] = { NVSP_VERSION_61, NVSP_VERSION_6, NVSP_VERSION_5 };
+	static const uint32_t old[] = { NVSP_VERSION_4, NVSP_VERSION_2, NVSP_VERSION_1 };
 	struct nvsp_message m = { .type = NVSP_INIT, .init = { 0x70000, 0x70001 } };
 
 	interface_init(&i, false);
 	guest_connect(&i.p);
 	ck_assert_uint_eq(guest_open(&i.p, &i.g, 1, 12, 0), 0);
 	ck_assert_uint_eq(nvsp_ask(&i, &m).init_complete.status, NVSP_STATUS_FAIL);
-	for (unsigned n = 0; n < 6; n++) {
+	for (unsigned n = 0; n < 3; n++) {
+		m.init.min_version = m.init.max_version = old[n];
+		ck_assert_uint_eq(nvsp_ask(&i, &m).init_complete.status, NVSP_STATUS_FAIL);
 		m.init.min_version = m.init.max_version = known[n];
 		ck_assert_uint_eq(nvsp_ask(&i, &m).init_complete.version, known[n]);
 	}
@@ -321,6 +324,22 @@ START_TEST(cable_without_room)
 }
 END_TEST
 
+/* A guest that says that it takes large frames after its receive buffer was cut for small ones gets none. */
+START_TEST(coalescing_comes_too_late)
+{
+	const struct nvsp_message m = { .type = NVSP_SEND_NDIS_CONFIG, .config = { .mtu = 1514, .capabilities = NVSP_CAPABILITY_RSC } };
+	struct ndis_offload offload;
+
+	interface_init(&i, false);
+	interface_connect(&i, 0);
+	guest_put(&i.g, VMBUS_PACKET_INBAND, 1, NULL, 0, &m, sizeof m);
+	ck_assert_uint_eq(rndis_query(&i, OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES, sizeof offload, &offload, sizeof offload), RNDIS_STATUS_SUCCESS);
+	ck_assert_uint_eq(offload.rsc_ip4, 0);
+	ck_assert_uint_eq(offload.rsc_ip6, 0);
+	interface_done(&i);
+}
+END_TEST
+
 /* A guest that sends and sends without taking an answer: it waits, and in the end has each of them. */
 START_TEST(answers_are_not_lost)
 {
@@ -480,6 +499,7 @@ int main(void)
 	tcase_add_test(tc, cable);
 	tcase_add_test(tc, cable_without_room);
 	tcase_add_test(tc, answers_are_not_lost);
+	tcase_add_test(tc, coalescing_comes_too_late);
 	tcase_add_test(tc, subchannel_goes_with_its_primary);
 	tcase_add_test(tc, removal_in_use);
 	tcase_add_test(tc, nonsense);
