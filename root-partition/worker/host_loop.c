@@ -124,7 +124,7 @@ void host_loop_add(struct host_loop *l, struct host_source *s, int fd)
 {
 	s->loop = l;
 	s->fd = fd;
-	s->armed = s->queued = s->fired = s->removing = false;
+	s->armed = s->queued = s->fired = s->removing = s->muted = false;
 	enqueue(s);
 }
 
@@ -198,7 +198,7 @@ static void arm_sources(struct host_loop *l)
 		if (s->removing && !s->armed) {
 			if (s->removed != NULL)
 				s->removed(s);
-		} else if ((s->fired && !s->removing) || ((s->removing || !s->armed) && !arm_source(s))) {
+		} else if ((s->fired && !s->removing) || ((s->removing || (!s->armed && !s->muted)) && !arm_source(s))) {
 			enqueue(s);
 			l->again = true;
 		}
@@ -219,7 +219,7 @@ static void dispatch(struct host_loop *l, uint64_t user_data, int32_t result, bo
 	} else if (user_data & TAG_OURS) {
 		s = (struct host_source *)(uintptr_t)(user_data & ~TAG_OURS);
 		s->armed = more;
-		s->fired |= result > 0;
+		s->fired |= result > 0 && !s->muted;
 		/* An error would only come again: such a source stays silent. One that is being removed waits for its last note. */
 		if (s->removing ? !more : result >= 0)
 			enqueue(s);

@@ -31,6 +31,7 @@ struct host_source {
 	struct host_source *next;    /* in the list of those that have something due */
 	int fd;
 	bool armed, queued, fired, removing;
+	bool muted;                  /* set by ready: the kernel is not asked again, whatever it has to say */
 };
 
 /** Somebody with requests of his own in the ring. */

@@ -104,6 +104,13 @@ static void take_again(void *context, uint32_t queue)
 	host_loop_call(&n->queue[queue].source);
 }
 
+static void stop_watching(void *context, uint32_t queue)
+{
+	struct network_interface *n = context;
+
+	n->queue[queue].source.muted = true;
+}
+
 /** The same interface has the same name in the guest, whenever it comes. */
 static struct vmbus_guid instance_of(const uint8_t mac[6])
 {
@@ -142,7 +149,7 @@ static struct network_interface *find_in_use(struct network *n, const uint8_t ma
 /** The root's end loses its carrier, too. */
 static void set_carrier(const struct network_interface *n, int up)
 {
-	if (ioctl(n->config.fd[0], TUNSETCARRIER, &up) < 0 && errno != ENOTTY)
+	if (ioctl(n->config.fd[0], TUNSETCARRIER, &up) < 0 && errno != ENOTTY && errno != EBADFD)
 		log_line("network: %.15s: carrier: %s", n->config.tap, strerror(errno));
 }
 
@@ -159,6 +166,7 @@ static int offer(struct network *n, struct network_interface *interface)
 		.log = provider_log,
 		.defer = flush_later,
 		.want_input = take_again,
+		.lost = stop_watching,
 		.context = interface,
 	};
 

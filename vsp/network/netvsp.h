@@ -32,6 +32,8 @@ struct netvsp_config {
 	void   (*defer)(void *context);
 	/** Input of that queue is wanted again, after netvsp_input had stopped with some left. */
 	void   (*want_input)(void *context, uint32_t queue);
+	/** The device behind that queue has gone; its descriptor has nothing more. Once a queue; may be NULL. */
+	void   (*lost)(void *context, uint32_t queue);
 	void    *context;
 };
 

@@ -62,6 +62,7 @@ struct netvsp {
 	bool     link_untold;                /* the guest does not know yet what became of the link */
 	uint16_t free_slots[NETVSP_MAX_SLOTS]; /* last in, first out: what was used last is warm */
 	bool     starved[NETVSP_MAX_QUEUES]; /* input waits for room */
+	bool     lost[NETVSP_MAX_QUEUES];    /* the device has gone */
 	struct netvsp_stats stats;
 	void   (*gone)(void *context);       /* the interface is being removed */
 	uint32_t withdrawing;                /* channels that the guest has not closed yet */

@@ -115,7 +115,7 @@ static void describe(const struct netvsp_slot *slot, uint32_t bytes, const struc
 	}
 }
 
-/* One frame. 0; -EAGAIN: there is none; -ENOSPC: the guest has no room; other: it was lost. */
+/* One frame. 0; -EAGAIN: there is none; -ENODEV: no device any more; -ENOSPC: the guest has no room; other: it was lost. */
 static int receive_frame(struct netvsp_channel *channel, int fd, uint32_t slot)
 {
 	struct netvsp *vsp = channel->vsp;
@@ -131,7 +131,7 @@ static int receive_frame(struct netvsp_channel *channel, int fd, uint32_t slot)
 	n = readv(fd, iov, (int)s->iov_count + 1);
 	if (n < 0) {
 		vsp->stats.rx_errors += errno != EAGAIN && errno != EINTR;
-		return -EAGAIN;              /* a device that has gone has nothing more either */
+		return errno == EBADFD ? -ENODEV : -EAGAIN;
 	}
 	if ((size_t)n < sizeof header + 14)
 		return n == 0 ? -EAGAIN : -EBADMSG;
@@ -149,15 +149,34 @@ static int receive_frame(struct netvsp_channel *channel, int fd, uint32_t slot)
 	return 0;
 }
 
-/* Nobody is there to take frames: what waits is stale by the time that somebody is. */
-static bool discard(int fd)
+/* Nobody is there to take frames: what waits is stale by the time that somebody is. 0; -EAGAIN, -ENODEV: as receive_frame. */
+static int discard(int fd)
 {
 	uint8_t byte[2048];
 
 	for (uint32_t i = 0; i < INPUT_BUDGET; i++)
 		if (read(fd, byte, sizeof byte) < 0 && errno != EINTR)
-			return false;
-	return true;
+			return errno == EBADFD ? -ENODEV : -EAGAIN;
+	return 0;
+}
+
+/* A TAP that somebody deleted is always "ready": whoever watches it has to stop. The guest sees the cable out. */
+static void lose(struct netvsp *vsp, uint32_t queue)
+{
+	if (vsp->lost[queue])
+		return;
+	vsp->lost[queue] = true;
+	netvsp_log(vsp, "the TAP device has gone; detach and attach the interface for a new one");
+	netvsp_set_link(vsp, false);
+	if (vsp->config.lost)
+		vsp->config.lost(vsp->config.context, queue);
+}
+
+static bool more_input(struct netvsp *vsp, uint32_t queue, int rc)
+{
+	if (rc == -ENODEV)
+		lose(vsp, queue);
+	return rc != -EAGAIN && rc != -ENOSPC && rc != -ENODEV;
 }
 
 bool netvsp_input(struct netvsp *vsp, uint32_t queue)
@@ -168,9 +187,9 @@ bool netvsp_input(struct netvsp *vsp, uint32_t queue)
 	uint32_t slot, taken = 0;
 
 	if (!channel->open || !vsp->slots || !vsp->filter)
-		return discard(fd);
+		return more_input(vsp, queue, discard(fd));
 	vmbus_channel_batch_begin(channel->channel);
-	while (taken < INPUT_BUDGET && rc != -EAGAIN && rc != -ENOSPC) {
+	while (taken < INPUT_BUDGET && rc != -EAGAIN && rc != -ENOSPC && rc != -ENODEV) {
 		rc = -ENOSPC;
 		if (!take_slot(vsp, vsp->reserved_slots, &slot))
 			break;
@@ -184,7 +203,7 @@ bool netvsp_input(struct netvsp *vsp, uint32_t queue)
 	if (rc != -EAGAIN || taken > 1)
 		netvsp_deliver(channel);
 	vmbus_channel_batch_end(channel->channel);
-	return rc != -EAGAIN && rc != -ENOSPC;
+	return more_input(vsp, queue, rc);
 }
 
 void netvsp_feed(struct netvsp *vsp)

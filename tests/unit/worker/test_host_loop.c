@@ -101,6 +101,27 @@ START_TEST(more_turns)
 }
 END_TEST
 
+static bool mutes_itself(struct host_source *s)
+{
+	calls++;
+	s->muted = true;
+	return false;
+}
+
+/* A device that has gone is "ready" for ever: muted, it is not called again, and can still be removed. */
+START_TEST(muted)
+{
+	begin();
+	uv_timer_init(&uv, &timer);
+	source = add(mutes_itself);
+	kick(source);
+	uv_timer_start(&timer, on_tick, 1, 1);
+	host_loop_run(&loop);
+	ck_assert_uint_eq(calls, 1);
+	host_loop_close(&loop);
+}
+END_TEST
+
 static void on_async(uv_async_t *a)
 {
 	(void)a;
@@ -261,4 +282,4 @@ START_TEST(disk_operations)
 }
 END_TEST
 
-RUN_TESTS("worker host loop", timers_and_signals, more_turns, async_wakes, removal, removal_from_ready, disk_operations)
+RUN_TESTS("worker host loop", timers_and_signals, more_turns, muted, async_wakes, removal, removal_from_ready, disk_operations)
