@@ -150,7 +150,7 @@ static void on_signal(void *device, struct vmbus_channel *vmbus)
 /* The guest's driver has gone, or starts anew. */
 static void forget_guest(struct netvsp *vsp)
 {
-	vsp->version = vsp->filter = 0;
+	vsp->version = vsp->filter = vsp->group_count = 0;
 	vsp->may_coalesce = vsp->coalesces = vsp->link_untold = false;
 	netvsp_slots_free(vsp);
 	netvsp_buffer_unmap(&vsp->receive);

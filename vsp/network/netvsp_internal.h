@@ -21,6 +21,7 @@
 #define NETVSP_CONTROL_SLOTS 2u      /* that frames leave alone: a driver waits for its answers without end */
 #define NETVSP_ANSWER_ROOM   256u    /* of the ring: what one packet of the guest can make the provider say */
 #define NETVSP_MAX_FRAME     65550u
+#define NETVSP_MAX_GROUPS    32u
 #define NETVSP_LSO_MAX       62780u  /* what Hyper-V says, too */
 _Static_assert(NETVSP_SLOT_PARTS * NETVSP_PART_FRAME >= NETVSP_MAX_FRAME, "a slot takes the largest frame");
 
@@ -56,6 +57,8 @@ struct netvsp {
 	bool     may_coalesce, coalesces;    /* the guest takes frames above its MTU */
 	bool     refuses_coalescing;         /* said while it was up: holds until it says otherwise */
 	uint32_t filter;                     /* RNDIS_FILTER_*; 0: the interface is down */
+	uint8_t  groups[NETVSP_MAX_GROUPS][6]; /* addresses that RNDIS_FILTER_MULTICAST stands for */
+	uint32_t group_count;
 	struct netvsp_buffer receive, send;
 	struct netvsp_slot *slots;
 	uint32_t slot_parts, slot_count, free_count, reserved_slots;

@@ -77,6 +77,14 @@ bool netvsp_send_control(struct netvsp_channel *channel, const void *message, ui
 	return false;
 }
 
+static bool in_groups(const struct netvsp *vsp, const uint8_t *address)
+{
+	for (uint32_t i = 0; i < vsp->group_count; i++)
+		if (!memcmp(vsp->groups[i], address, sizeof vsp->groups[i]))
+			return true;
+	return false;
+}
+
 static bool wanted(const struct netvsp *vsp, const uint8_t *frame)
 {
 	if (!vsp->stats.link_up || !vsp->filter)
@@ -87,7 +95,7 @@ static bool wanted(const struct netvsp *vsp, const uint8_t *frame)
 		return vsp->filter & RNDIS_FILTER_DIRECTED && (vsp->config.allow_spoofing || !memcmp(frame, vsp->config.mac, 6));
 	if (!memcmp(frame, "\xff\xff\xff\xff\xff\xff", 6))
 		return vsp->filter & RNDIS_FILTER_BROADCAST;
-	return vsp->filter & (RNDIS_FILTER_MULTICAST | RNDIS_FILTER_ALL_MULTICAST);
+	return vsp->filter & RNDIS_FILTER_ALL_MULTICAST || (vsp->filter & RNDIS_FILTER_MULTICAST && in_groups(vsp, frame));
 }
 
 /* Headers in front of each part. Frames from the root itself carry no checksum yet, and need none. */

@@ -81,7 +81,7 @@ static uint32_t query(const struct netvsp *vsp, const struct rndis_request *requ
 		OID_GEN_SUPPORTED_LIST, OID_GEN_HARDWARE_STATUS, OID_GEN_MEDIA_SUPPORTED, OID_GEN_MEDIA_IN_USE, OID_GEN_MAXIMUM_FRAME_SIZE,
 		OID_GEN_LINK_SPEED, OID_GEN_VENDOR_ID, OID_GEN_CURRENT_PACKET_FILTER, OID_GEN_MAXIMUM_TOTAL_SIZE,
 		OID_GEN_MEDIA_CONNECT_STATUS, OID_GEN_TRANSMIT_OK, OID_GEN_RECEIVE_OK, OID_802_3_PERMANENT_ADDRESS,
-		OID_802_3_CURRENT_ADDRESS, OID_802_3_MAXIMUM_LIST_SIZE, OID_GEN_RECEIVE_SCALE_CAPABILITIES,
+		OID_802_3_CURRENT_ADDRESS, OID_802_3_MULTICAST_LIST, OID_802_3_MAXIMUM_LIST_SIZE, OID_GEN_RECEIVE_SCALE_CAPABILITIES,
 		OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES,
 	};
 
@@ -114,7 +114,10 @@ static uint32_t query(const struct netvsp *vsp, const struct rndis_request *requ
 		memcpy(info, vsp->config.mac, 6);
 		return 6;
 	case OID_802_3_MAXIMUM_LIST_SIZE:
-		return put_u32(info, 32);
+		return put_u32(info, NETVSP_MAX_GROUPS);
+	case OID_802_3_MULTICAST_LIST:
+		memcpy(info, vsp->groups, vsp->group_count * sizeof *vsp->groups);
+		return vsp->group_count * (uint32_t)sizeof *vsp->groups;
 	case OID_GEN_RECEIVE_SCALE_CAPABILITIES:
 		return query_rss(vsp, info);
 	case OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES:
@@ -159,6 +162,18 @@ static void set_offloads(struct netvsp *vsp, const uint8_t *info, uint32_t bytes
 	netvsp_update_offloads(vsp);
 }
 
+_Static_assert(sizeof((struct netvsp){ 0 }.groups) <= MAX_INFO, "the list can be asked for");
+
+/* The whole list, each time. */
+static uint32_t set_groups(struct netvsp *vsp, const uint8_t *info, uint32_t bytes)
+{
+	if (bytes % sizeof *vsp->groups || bytes > sizeof vsp->groups)
+		return RNDIS_STATUS_INVALID_DATA;
+	memcpy(vsp->groups, info, bytes);
+	vsp->group_count = bytes / (uint32_t)sizeof *vsp->groups;
+	return RNDIS_STATUS_SUCCESS;
+}
+
 static uint32_t set(struct netvsp *vsp, const struct control *c, uint32_t bytes)
 {
 	const uint32_t offset = c->request.info_offset, length = c->request.info_bytes;
@@ -176,8 +191,9 @@ static uint32_t set(struct netvsp *vsp, const struct control *c, uint32_t bytes)
 	case OID_TCP_OFFLOAD_PARAMETERS:
 		set_offloads(vsp, c->bytes + offset, length);
 		return RNDIS_STATUS_SUCCESS;
+	case OID_802_3_MULTICAST_LIST:
+		return set_groups(vsp, c->bytes + offset, length);
 	case OID_GEN_RECEIVE_SCALE_PARAMETERS:       /* the TAP steers a flow to the queue that it came from */
-	case OID_802_3_MULTICAST_LIST:               /* all groups are let through */
 	case OID_GEN_CONFIG_PARAMETER:               /* another address: the guard is what says whether it may be used */
 		return RNDIS_STATUS_SUCCESS;
 	}

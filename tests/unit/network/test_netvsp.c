@@ -324,6 +324,59 @@ START_TEST(cable_without_room)
 }
 END_TEST
 
+/* Whether a frame to that address comes through. */
+static bool arrives(const uint8_t *to)
+{
+	uint32_t parts;
+	int n;
+
+	make_frame(out.bytes, to, other, 0x0800, 60);
+	memset(&out.header, 0, sizeof out.header);
+	tap_put(&i, &out, 60);
+	netvsp_input(i.vsp, 0);
+	n = receive_take(&i, &parts, message, sizeof message);
+	if (n >= 0)
+		receive_return(&i, i.returned);
+	return n >= 0;
+}
+
+/* Each bit of the filter lets through its own kind; groups are those of the list, unless all are wanted. */
+START_TEST(filters)
+{
+	static const uint8_t groups[2][6] = { { 1, 0, 0x5e, 0, 0, 1 }, { 0x33, 0x33, 0, 0, 0, 1 } }, third[6] = { 1, 0, 0x5e, 0, 0, 2 };
+	static const struct { uint32_t filter; bool own, broadcast, listed, unlisted, others; } rows[] = {
+		{ RNDIS_FILTER_DIRECTED, true, false, false, false, false },
+		{ RNDIS_FILTER_BROADCAST, false, true, false, false, false },
+		{ RNDIS_FILTER_MULTICAST, false, false, true, false, false },
+		{ RNDIS_FILTER_ALL_MULTICAST, false, false, true, true, false },
+		{ RNDIS_FILTER_PROMISCUOUS, true, true, true, true, true },
+	};
+	uint8_t list[33 * 6] = { 0 };
+
+	interface_init(&i, false);
+	interface_up(&i);
+	ck_assert_uint_eq(rndis_set(&i, OID_802_3_MULTICAST_LIST, list, 33 * 6), RNDIS_STATUS_INVALID_DATA);
+	ck_assert_uint_eq(rndis_set(&i, OID_802_3_MULTICAST_LIST, list, 5), RNDIS_STATUS_INVALID_DATA);
+	ck_assert_uint_eq(rndis_set(&i, OID_802_3_MULTICAST_LIST, groups, sizeof groups), RNDIS_STATUS_SUCCESS);
+	ck_assert_uint_eq(rndis_query(&i, OID_802_3_MULTICAST_LIST, 0, list, sizeof list), RNDIS_STATUS_SUCCESS);
+	ck_assert_mem_eq(list, groups, sizeof groups);
+	for (unsigned n = 0; n < sizeof rows / sizeof *rows; n++) {
+		ck_assert_uint_eq(rndis_set(&i, OID_GEN_CURRENT_PACKET_FILTER, &rows[n].filter, 4), RNDIS_STATUS_SUCCESS);
+		ck_assert_int_eq(arrives(guest_mac), rows[n].own);
+		ck_assert_int_eq(arrives(all), rows[n].broadcast);
+		ck_assert_int_eq(arrives(groups[0]), rows[n].listed);
+		ck_assert_int_eq(arrives(groups[1]), rows[n].listed);
+		ck_assert_int_eq(arrives(third), rows[n].unlisted);
+		ck_assert_int_eq(arrives(other), rows[n].others);
+	}
+	/* an empty list is one, too */
+	ck_assert_uint_eq(rndis_set(&i, OID_802_3_MULTICAST_LIST, groups, 0), RNDIS_STATUS_SUCCESS);
+	ck_assert_uint_eq(rndis_set(&i, OID_GEN_CURRENT_PACKET_FILTER, &rows[2].filter, 4), RNDIS_STATUS_SUCCESS);
+	ck_assert(!arrives(groups[0]));
+	interface_done(&i);
+}
+END_TEST
+
 /* A guest that says that it takes large frames after its receive buffer was cut for small ones gets none. */
 START_TEST(coalescing_comes_too_late)
 {
@@ -499,6 +552,7 @@ int main(void)
 	tcase_add_test(tc, cable);
 	tcase_add_test(tc, cable_without_room);
 	tcase_add_test(tc, answers_are_not_lost);
+	tcase_add_test(tc, filters);
 	tcase_add_test(tc, coalescing_comes_too_late);
 	tcase_add_test(tc, subchannel_goes_with_its_primary);
 	tcase_add_test(tc, removal_in_use);
