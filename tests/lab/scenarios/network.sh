@@ -15,7 +15,7 @@ mac() {
 	echo "00:15:5d:00:0${2:-0}:$1"
 }
 
-# definition NAME NUMBER VPS
+# definition NAME NUMBER VPS: and as many queues of the first interface.
 definition() {
 	cat >"/run/$1.xml" <<-XML
 	<partition>
@@ -32,6 +32,7 @@ definition() {
 	      <source bridge="br0"/>
 	      <mac address="$(mac "$2")"/>
 	      <mtu size="9000"/>
+      <driver queues="$3"/>
 	    </interface>
 	    <interface type="bridge">
 	      <source bridge="br1"/>
@@ -104,6 +105,16 @@ iperf() {
 	[ "$(mbits /run/iperf)" -gt 0 ] || fail "nothing arrived"
 }
 
+# interrupts_of NUMBER MAC: of each of its channels in the child, on a line, the least first.
+interrupts_of() {
+	in_number "$1" "cat /sys/class/net/$(interface_in "$1" "$2")/device/channels/*/interrupts" | sort -n | tr '\n' ' '
+}
+
+# ticks PID: processor time of its main thread, in hundredths of a second. VPs have threads of their own.
+ticks() {
+	awk '{ print $14 + $15 }' "/proc/$1/task/$1/stat"
+}
+
 verified() {
 	[ "$(fetched_hash_in "10.98.0.$1" "http://10.99.0.$2/payload")" = "$hash" ]
 }
@@ -121,7 +132,7 @@ run modprobe bulkhead
 daemon_start
 cat /lab/child.cpio /lab/network.cpio >/run/child.cpio
 definition one 11 1
-definition two 12 1
+definition two 12 2
 run bhctl define /run/one.xml
 run bhctl define /run/two.xml
 refuse 1 "there is no bridge br0; 'ip link add br0 type bridge' makes one" bhctl start one
@@ -153,6 +164,14 @@ expect "12 gets it from 11" verified 12 11
 iperf 11 1
 iperf 11 1 -R
 iperf 11 12
+run bhctl list-interfaces two
+expect "two has two queues" [ "$(figure two "$(mac 12)" queues)" = 2 ]
+before=$(interrupts_of 12 "$(mac 12)")
+iperf 1 12 -P 4
+after=$(interrupts_of 12 "$(mac 12)")
+echo "   interrupts of its channels before: $before after: $after"
+# shellcheck disable=SC2086
+expect "both were used" sh -c '[ $# = 4 ] && [ $3 -gt $1 ] && [ $4 -gt $2 ]' sh $before $after
 run bhctl list-interfaces one
 expect "counted" [ "$(figure one "$(mac 11)" rx_bytes)" -gt $((payload_mib << 20)) ]
 expect "nothing was malformed" [ "$(figure one "$(mac 11)" tx_errors)" = 0 ]
@@ -208,6 +227,23 @@ eth=$(interface_in 11 "$(mac 11)")
 in_number 11 "ip link set $eth up; ip address add 10.99.0.11/24 dev $eth"
 eventually 10 "it answers" pings 1 11
 expect "11 gets the root's payload" verified 11 1
+
+step lost "a TAP that somebody deletes costs the worker nothing, and is replaced"
+tap=$(figure two "$(mac 12)" tap)
+eth=$(interface_in 12 "$(mac 12)")
+run ip link delete "$tap"
+eventually 5 "the child sees the cable out" carrier_is 12 "$eth" 0
+before=$(ticks "$(worker_pid two)")
+sleep 1
+used=$(($(ticks "$(worker_pid two)") - before))
+echo "   ticks of the worker in a second: $used"
+expect "the worker does not spin" [ $used -lt 30 ]
+run bhctl detach-interface two "$(mac 12)"
+run bhctl attach-interface two --bridge br0 --mac "$(mac 12)" --mtu 9000
+eventually 10 "another is there" has_interface 12 "$(mac 12)"
+eth=$(interface_in 12 "$(mac 12)")
+in_number 12 "ip link set $eth up; ip address add 10.99.0.12/24 dev $eth"
+eventually 10 "it answers" pings 1 12
 
 step vlan "children on VLANs apart do not meet; on one they do; limits hold"
 run bhctl attach-interface one --bridge br0 --mac "$(mac 11 2)" --vlan 10
