@@ -164,6 +164,47 @@ eventually 4 "its clock follows the root's" clock_right
 date -s "@$(($(date +%s) - 1000))" >/dev/null
 shell_close
 
+# frozen: so says the worker, and nothing of an end since.
+frozen() {
+	[ "$(grep -c "file systems are frozen" /var/log/bulkhead/full-worker.log)" -gt \
+		"$(grep -cE 'backup: (thawed|the file systems were not thawed in time)' /var/log/bulkhead/full-worker.log)" ]
+}
+
+# backup_stands: a backup whose client stands still between freeze and thaw; its number is in backup_pid. A copy may be over too soon.
+backup_stands() {
+	for _ in 1 2 3 4 5 6 7 8; do
+		rm -f /disks/killed.img
+		bhctl backup full --disk sda /disks/killed.img >>/run/out/killed.log 2>&1 &
+		backup_pid=$!
+		until frozen || ! kill -0 $backup_pid 2>/dev/null; do
+			:
+		done
+		kill -STOP $backup_pid 2>/dev/null && frozen && return
+		kill -CONT $backup_pid 2>/dev/null
+		wait $backup_pid
+	done
+	return 1
+}
+
+# goes_on: thawed by itself, and writing.
+goes_on() {
+	eventually 20 "the guest is thawed" not frozen
+	rounds=$(said_count full 'guest-io: round')
+	eventually 10 "it writes" said_more full 'guest-io: round' "$rounds"
+}
+
+step killed "client and daemon die while the guest is frozen"
+run backup_stands
+kill -KILL $backup_pid
+goes_on
+run backup_stands
+kill -KILL "$daemon_pid"
+wait "$daemon_pid" 2>/dev/null
+daemon_start
+expect "it is frozen still" frozen
+goes_on
+kill -KILL $backup_pid
+
 step off "services that the definition switches off do not exist in the guest"
 shell_open full
 classes "$all" 6
