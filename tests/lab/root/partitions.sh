@@ -70,6 +70,11 @@ lab_kernel_of() {
 	dd if="$1" bs=1 skip=$((lab_at + 512)) count=64 2>/dev/null | cut -d' ' -f1 | head -n 1
 }
 
+# lab_child_copies_files: Linux 6.10 left file copies to a daemon that works over UIO; Debian 12's backports come without it.
+lab_child_copies_files() {
+	[ "$(printf '%s\n' 6.10 "$(lab_kernel_of /lab/vmlinuz)" | sort -V | head -n 1)" != 6.10 ]
+}
+
 # data_hash NAME: what the child said that it wrote.
 data_hash() {
 	sed -n 's/.*guest-io: data verified: .*sha256 \([0-9a-f]*\).*/\1/p' "/var/log/bulkhead/$1-console.log" | tail -n 1

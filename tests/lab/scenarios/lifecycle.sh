@@ -54,7 +54,8 @@ step clock "its clock, its timers, and a VP that goes and comes"
 run modprobe bulkhead
 daemon_start
 prepare_disk
-definition life 288 2 "panic=-1 lab.mib=8 lab.script" '<devices><disk type="file"><source file="/disks/one.img"/><target dev="sda"/></disk></devices>'
+# kexec takes no kernel and initrd of more than half the memory that is free beside the dump kernel's.
+definition life 352 2 "panic=-1 lab.mib=8 lab.script" '<devices><disk type="file"><source file="/disks/one.img"/><target dev="sda"/></disk></devices>'
 echo "root-first $(guest-clock | cut -d' ' -f2-)" >/run/root-clock
 run bhctl start life
 stage life 60 "twice" 'life: last clock'
