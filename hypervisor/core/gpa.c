@@ -113,6 +113,19 @@ static bool unmap_one(struct partition *p, uint64_t gfn, enum npt_level level)
 	return true;
 }
 
+/*
+ * A part of a large page goes: what stays must not vanish for a moment, for the hypervisor writes messages and signals there, and
+ * nobody repeats a signal.
+ */
+static uint64_t make_small(struct partition *p, uint64_t gfn)
+{
+	struct npt_translation t;
+
+	if (!npt_walk(p->npt, gfn * PAGE_SIZE, &t) || t.level == NPT_4K || npt_split(p->npt, gfn * PAGE_SIZE, &p->pool))
+		return HV_STATUS_SUCCESS;
+	return HV_STATUS_INSUFFICIENT_MEMORY;
+}
+
 static uint64_t find_active(uint64_t id, struct partition **ret)
 {
 	*ret = partition_find(id);
@@ -163,8 +176,10 @@ uint64_t hvcall_map_gpa_pages(struct hypercall *call)
 }
 
 /**
- * Holes are skipped; a page of another size than asked for ends the call with HV_STATUS_INVALID_PARAMETER. The pages are the root's alone once every CPU has passed through an exit (HVCALL_BULKHEAD_SYNC): until then a
- * VP that runs elsewhere may still use a translation.
+ * Holes are skipped. A small page of a large one is taken out of it, with a page of the partition's pool as a table
+ * (HV_STATUS_INSUFFICIENT_MEMORY: there is none); a small page where a large one was asked for ends the call with
+ * HV_STATUS_INVALID_PARAMETER. The pages are the root's alone once every CPU has passed through an exit (HVCALL_BULKHEAD_SYNC): until
+ * then a VP that runs elsewhere may still use a translation.
  */
 uint64_t hvcall_unmap_gpa_pages(struct hypercall *call)
 {
@@ -178,11 +193,16 @@ uint64_t hvcall_unmap_gpa_pages(struct hypercall *call)
 	lock(&hv.lock);
 	status = find_active(in->partition_id, &p);
 	if (status == HV_STATUS_SUCCESS) {
-		for (; status == HV_STATUS_SUCCESS && call->reps_done < call->reps; call->reps_done++)
-			if (!unmap_one(p, in->gfn + call->reps_done * step, level)) {
+		while (status == HV_STATUS_SUCCESS && call->reps_done < call->reps) {
+			uint64_t gfn = in->gfn + call->reps_done * step;
+
+			if (level == NPT_4K)
+				status = make_small(p, gfn);
+			if (status == HV_STATUS_SUCCESS && !unmap_one(p, gfn, level))
 				status = HV_STATUS_INVALID_PARAMETER;
-				break;
-			}
+			if (status == HV_STATUS_SUCCESS)
+				call->reps_done++;
+		}
 		__atomic_add_fetch(&p->npt_generation, 1, __ATOMIC_SEQ_CST);
 	}
 	unlock(&hv.lock);

@@ -35,7 +35,7 @@ struct bh_region {
 
 /** Pins and maps what belongs to the chunk of gfn, in the region's own process. 0, also when it was there already, or -errno. */
 int bh_region_populate(struct bh_partition *p, struct bh_region *r, u64 gfn);
-/** Unmaps and unpins; the child's VPs are out of it when this returns. -EIO: the hypervisor refused, nothing may be unpinned. */
+/** Unmaps and unpins; the child's VPs are out of it when this returns. An error: what is still mapped stays pinned. */
 int bh_region_depopulate(struct bh_partition *p, struct bh_region *r, u64 gfn, u64 pages);
 /** Unpins everything; nothing is mapped any more. */
 void bh_region_unpin(struct bh_partition *p, struct bh_region *r);

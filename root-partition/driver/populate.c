@@ -220,33 +220,69 @@ int bh_region_populate(struct bh_partition *p, struct bh_region *r, u64 gfn)
 	return rc;
 }
 
-static bool unmap(struct bh_partition *p, u64 gfn, u32 reps, u32 flags)
+/* 0, -ENOMEM (a table for what stays of a large page) or -EIO. */
+static int unmap(struct bh_partition *p, u64 gfn, u32 reps, u32 flags)
 {
 	struct hv_input_unmap_gpa_pages in = { .partition_id = p->id, .gfn = gfn, .flags = flags };
+	unsigned int rounds;
+	u16 status;
+	int rc;
 
-	return HV_RESULT_STATUS(hv_call(HVCALL_UNMAP_GPA_PAGES, reps, &in, sizeof(in), NULL, 0)) == HV_STATUS_SUCCESS;
+	for (rounds = 0; rounds < FEED_ROUNDS; rounds++) {
+		status = HV_RESULT_STATUS(hv_call(HVCALL_UNMAP_GPA_PAGES, reps, &in, sizeof(in), NULL, 0));
+		rc = bh_feed(p, status, FEED_BATCH);
+		if (rc < 0)
+			return rc;
+		if (rc == 0)
+			return status == HV_STATUS_SUCCESS ? 0 : -EIO;
+	}
+	return -ENOMEM;
 }
 
-/* Unmaps chunks [first, first + count), a large page whole even where the range covers a part of it. */
-static bool unmap_chunks(struct bh_partition *p, struct bh_region *r, u32 first, u32 count, u64 gfn, u64 pages)
+/* A large page of which a part has been unmapped is 512 small ones now. */
+static void split_chunk(struct bh_chunk *c)
+{
+	u32 i;
+
+	for (i = 0; i < CHUNK_PAGES; i++)
+		c->frames->pfn[i] = c->large + i;
+	c->large = 0;
+}
+
+static bool is_whole_large(const struct bh_region *r, u32 index, u64 gfn, u64 pages)
+{
+	u32 from, to;
+
+	chunk_part(r, index, gfn, pages, &from, &to);
+	return r->chunk[index].large && to - from == CHUNK_PAGES;
+}
+
+/* Unmaps [gfn, gfn + pages) in chunks from first to before end. 0 or -errno; *ret_done is the first chunk that it did not come to. */
+static int unmap_chunks(struct bh_partition *p, struct bh_region *r, u32 first, u32 end, u64 gfn, u64 pages, u32 *ret_done)
 {
 	u32 i, run, from, to;
+	int rc = 0;
 
-	for (i = first; i < first + count; i += run) {
+	for (i = first; i < end; i += run) {
+		struct bh_chunk *c = &r->chunk[i];
+
 		run = 1;
-		if (r->chunk[i].large) {
-			while (i + run < first + count && run < UNMAP_LARGE_REPS && r->chunk[i + run].large)
+		if (is_whole_large(r, i, gfn, pages)) {
+			while (i + run < end && run < UNMAP_LARGE_REPS && is_whole_large(r, i + run, gfn, pages))
 				run++;
-			if (!unmap(p, chunk_gfn(r, i), run, HV_MAP_GPA_LARGE))
-				return false;
-		} else if (r->chunk[i].frames) {
+			rc = unmap(p, chunk_gfn(r, i), run, HV_MAP_GPA_LARGE);
+		} else if (c->large || c->frames) {
 			chunk_part(r, i, gfn, pages, &from, &to);
-			if (!unmap(p, chunk_gfn(r, i) + from, to - from, 0))
-				return false;
+			rc = unmap(p, chunk_gfn(r, i) + from, to - from, 0);
+			if (!rc && c->large)
+				split_chunk(c);
 		}
+		if (rc)
+			break;
 		cond_resched();
 	}
-	return true;
+	*ret_done = i;
+	return rc;
 }
 
 static void unpin_frames(struct bh_partition *p, struct bh_frames *frames, u32 from, u32 to, bool dirty)
@@ -275,7 +311,7 @@ static void unpin_large(struct bh_partition *p, struct bh_chunk *c, bool dirty)
 	count_pinned(p, -(s64)CHUNK_PAGES);
 }
 
-/* What is left of a chunk that is given back in part comes again when it is touched; the part itself only by itself. */
+/* What is left of a chunk that is given back in part stays; the part comes again when it is touched, and only by itself. */
 static void unpin_chunk(struct bh_partition *p, struct bh_region *r, u32 index, u64 gfn, u64 pages)
 {
 	struct bh_chunk *c = &r->chunk[index];
@@ -299,7 +335,9 @@ int bh_region_depopulate(struct bh_partition *p, struct bh_region *r, u64 gfn, u
 {
 	u32 first = gfn / CHUNK_PAGES - r->gfn / CHUNK_PAGES, i, from, to, all_from, all_to;
 	u32 count = (gfn + pages - 1) / CHUNK_PAGES - gfn / CHUNK_PAGES + 1;
+	u32 done;
 	struct bh_chunk *c;
+	int rc;
 
 	/* Memory first, so that nothing is half done without it. Only the ends can be covered in part. */
 	for (i = first; i < first + count; i += max(count - 1, 1u)) {
@@ -311,12 +349,11 @@ int bh_region_depopulate(struct bh_partition *p, struct bh_region *r, u64 gfn, u
 		if (add_frames(c))
 			return -ENOMEM;
 	}
-	if (!unmap_chunks(p, r, first, count, gfn, pages))
-		return -EIO;
+	rc = unmap_chunks(p, r, first, first + count, gfn, pages, &done);
 	hv_sync();
-	for (i = first; i < first + count; i++)
+	for (i = first; i < done; i++)
 		unpin_chunk(p, r, i, gfn, pages);
-	return 0;
+	return rc;
 }
 
 void bh_region_unpin(struct bh_partition *p, struct bh_region *r)

@@ -81,6 +81,30 @@ bool npt_unmap(uint64_t root, uint64_t gpa, uint64_t *pa, enum npt_level *ret_le
 	return false;
 }
 
+bool npt_split(uint64_t root, uint64_t gpa, struct pool *pool)
+{
+	uint64_t *table = pa_to_va(root), *slot, *small, entry, page;
+
+	for (int level = NPT_512G; level > NPT_2M; level--) {
+		entry = table[table_index(gpa, level)];
+		if (!(entry & PTE_PRESENT) || entry & PTE_LARGE)
+			return false;
+		table = table_at(entry);
+	}
+	slot = &table[table_index(gpa, NPT_2M)];
+	entry = *slot;
+	if (!(entry & PTE_PRESENT) || !(entry & PTE_LARGE))
+		return false;
+	page = pool_alloc(pool);
+	if (!page)
+		return false;
+	small = pa_to_va(page);
+	for (uint64_t i = 0; i < 512; i++)
+		small[i] = (entry & ~PTE_LARGE) + i * PAGE_SIZE;
+	__atomic_store_n(slot, page | PTE_PRESENT | PTE_WRITE | PTE_USER, __ATOMIC_RELEASE);
+	return true;
+}
+
 static void destroy_table(uint64_t pa, int level, struct pool *pool, void (*leaf)(uint64_t pa, enum npt_level level))
 {
 	uint64_t *table = pa_to_va(pa);

@@ -41,6 +41,12 @@ bool npt_map(uint64_t root, uint64_t gpa, uint64_t pa, enum npt_level level, uin
 /** Removes the page at gpa; *level and the old PA come back. False when nothing is mapped there. */
 bool npt_unmap(uint64_t root, uint64_t gpa, uint64_t *pa, enum npt_level *level);
 
+/**
+ * Replaces the 2 MiB page at gpa by small pages of the same memory, without a moment when nothing is mapped. False: no such page
+ * there, or the pool has no page for a table.
+ */
+bool npt_split(uint64_t root, uint64_t gpa, struct pool *pool);
+
 /** Frees every table of a child's tree, calling leaf() for each page that is still mapped. */
 void npt_destroy(uint64_t root, struct pool *pool, void (*leaf)(uint64_t pa, enum npt_level level));
 

@@ -189,6 +189,9 @@ static void releases(void)
 	CHECK(file_bytes(file) == 4 * MIB);
 	CHECK(release_memory(c.partition, 10 * MIB + 4096, 8192) == 0);
 	CHECK(file_bytes(file) == 4 * MIB - 8192);
+	/* The rest of that large page has not been away. */
+	CHECK(partition_info(c.partition).mapped_bytes == 6 * MIB - 8192);
+	CHECK(partition_info(c.partition).pinned_bytes == 6 * MIB - 8192);
 	child_touch(&c, 10 * MIB);
 	CHECK(more[2 * MIB] == 2);
 	CHECK(partition_info(c.partition).pinned_bytes == 6 * MIB - 8192);

@@ -173,6 +173,33 @@ START_TEST(mapping)
 	ck_assert_uint_eq(machine_destroy(id), HV_STATUS_SUCCESS);
 }
 
+/* A small page taken out of a large one: the others are mapped as before, all the time; the page is the root's; all come back at the end. */
+START_TEST(part_of_large_page)
+{
+	uint64_t id, before, mapped;
+	struct npt_translation t;
+
+	machine_start();
+	before = machine_free_pages();
+	id = machine_partition(1);
+	mapped = machine_find(id)->mapped_bytes;
+	ck_assert_uint_eq(HV_RESULT_STATUS(map(id, 0x200, 0x800, 3 | HV_MAP_GPA_LARGE)), HV_STATUS_SUCCESS);
+	ck_assert_uint_eq(HV_RESULT_STATUS(unmap(id, 0x203, 0)), HV_STATUS_SUCCESS);
+	ck_assert(!npt_walk(machine_find(id)->npt, 0x203000, &t));
+	for (uint64_t i = 0; i < 512; i++) {
+		if (i == 3)
+			continue;
+		ck_assert(npt_walk(machine_find(id)->npt, 0x200000 + i * PAGE_SIZE, &t));
+		ck_assert_uint_eq(t.pa, 0x800000 + i * PAGE_SIZE);
+		ck_assert(t.level == NPT_4K && t.writable && !t.executable);
+	}
+	ck_assert_uint_eq(machine_find(id)->mapped_bytes - mapped, 511 * PAGE_SIZE);
+	ck_assert_uint_eq(unmap(id, 0x200, HV_MAP_GPA_LARGE), HV_STATUS_INVALID_PARAMETER);
+	ck_assert_uint_eq(HV_RESULT_STATUS(map(id, 0x203, 0x7f0, 3)), HV_STATUS_SUCCESS);
+	ck_assert_uint_eq(machine_destroy(id), HV_STATUS_SUCCESS);
+	ck_assert_uint_eq(machine_free_pages(), before);
+}
+
 /* One page of the root at many GPAs is legal, up to a count that the page map can hold; finalizing gives back every one of them. */
 START_TEST(one_page_many_times)
 {
@@ -292,5 +319,5 @@ START_TEST(properties)
 	ck_assert_uint_eq(property(id + 1, HV_PARTITION_PROPERTY_TIME_FREEZE), HV_STATUS_INVALID_PARTITION_ID);
 }
 
-RUN_TESTS("hypervisor/root_calls", properties, control_word_and_input, life_of_a_partition, ownership, mapping, one_page_many_times,
+RUN_TESTS("hypervisor/root_calls", properties, control_word_and_input, life_of_a_partition, ownership, mapping, part_of_large_page, one_page_many_times,
 	  deposit_waits_for_every_cpu, registers, connections)
