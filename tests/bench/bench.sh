@@ -4,6 +4,7 @@
 # root itself measured beside it) and a child of KVM+QEMU, with the same kernel, disk and memory. Raw lines go to /run/out/bench.
 
 . /lab/functions.sh
+. /lab/partitions.sh
 rounds=$(cat /scenario/bench/rounds)
 disk=/dev/lab/two
 out=/run/out/bench
@@ -42,9 +43,71 @@ kvm_qemu() {
 		-initrd /scenario/bench/child.cpio -append "$guest_arguments bench.disk=virtio" </dev/null >>$out
 }
 
+# returned LABEL COMMAND...: asks a child that has touched its memory and freed it for half of it: MiB a second until the root has 128 of it.
+returned() {
+	returned_label=$1
+	shift
+	returned_before=$(available_kib)
+	returned_start=$(lab_uptime)
+	"$@" || fail "$*"
+	returned_tries=0
+	until [ $(($(available_kib) - returned_before)) -ge $((128 << 10)) ]; do
+		returned_tries=$((returned_tries + 1))
+		[ $returned_tries -le 600 ] || fail "$returned_label gives no memory back"
+		sleep 0.05
+	done
+	echo "$returned_label memory_returned $(lab_since "$returned_start" | awk '{ print 128 / ($1 > 0.01 ? $1 : 0.01) }')" >>$out
+}
+
+available_kib() {
+	awk '$1 == "MemAvailable:" { print $2 }' /proc/meminfo
+}
+
+bulkhead_memory() {
+	rm -f /var/log/bulkhead/memory-console.log
+	daemon_start
+	run bhctl define /run/memory.xml
+	run bhctl start memory
+	eventually 60 "the child has touched its memory" said memory BENCH-READY
+	returned bulkhead bhctl set-memory memory 256MiB
+	run bhctl turn-off memory
+	run bhctl undefine memory
+	daemon_stop
+}
+
+kvm_qemu_memory() {
+	rm -f /run/monitor /run/memory-said
+	mkfifo /run/monitor
+	env LD_LIBRARY_PATH=$lib/lib "$lib/qemu-system-x86_64" -L "$lib/share" -machine pc,accel=kvm -cpu host -m 512 -nodefaults \
+		-display none -no-reboot -device virtio-balloon-pci -monitor stdio -serial file:/run/memory-said -kernel /lab/vmlinuz \
+		-initrd /scenario/bench/child.cpio -append "console=ttyS0 quiet bench.only=memory bench.disk=virtio" \
+		</run/monitor >/dev/null 2>&1 &
+	qemu_pid=$!
+	exec 9>/run/monitor
+	eventually 60 "the child has touched its memory" grep -qs BENCH-READY /run/memory-said
+	returned kvm_qemu sh -c 'echo "balloon 256" >&9'
+	echo quit >&9
+	exec 9>&-
+	wait $qemu_pid
+}
+
 bare() {
 	/scenario/bench/guest-bench "$disk" | sed -n "s/^BENCH \([a-z]\)/$1 \1/p" >>$out || fail "guest-bench on $1"
 }
+
+cat >/run/memory.xml <<-XML
+	<partition>
+	  <name>memory</name>
+	  <memory unit="MiB">512</memory>
+	  <dynamicMemory minimum="128" unit="MiB"/>
+	  <os>
+	    <kernel>/lab/vmlinuz</kernel>
+	    <initrd>/scenario/bench/child.cpio</initrd>
+	    <cmdline>console=ttyS0 quiet bench.only=memory</cmdline>
+	  </os>
+	  <devices><console log="on"/></devices>
+	</partition>
+XML
 
 for round in $(seq "$rounds"); do
 	step "bare-$round" "the machine without a hypervisor"
@@ -65,6 +128,14 @@ for round in $(seq "$rounds"); do
 	small env LD_LIBRARY_PATH=$lib/lib "$lib/qemu-system-x86_64" -L "$lib/share" -machine pc,accel=kvm -cpu host -m 64 -nodefaults \
 		-display none -no-reboot -serial stdio -device isa-debug-exit,iobase=0xf4 -kernel /lab/conformance.elf \
 		-append test=hypercallloop
+	run rmmod kvm_amd kvm
+
+	step "memory-$round" "memory given back by both"
+	run modprobe bulkhead
+	bulkhead_memory
+	run rmmod bulkhead
+	run modprobe kvm_amd
+	kvm_qemu_memory
 	run rmmod kvm_amd kvm
 done
 

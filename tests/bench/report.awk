@@ -46,6 +46,7 @@ END {
 	row("tcp_send", "MiB/s", "higher", "kvm_qemu", 1)
 	row("tcp_receive", "MiB/s", "higher", "kvm_qemu", 1)
 	row("tcp_rr", "1/s", "higher", "kvm_qemu", 1)
+	row("memory_returned", "MiB/s", "higher", "kvm_qemu", 1)
 	row("start_to_init_ms", "ms", "lower", "kvm_qemu", 0.6)
 	row("memory_kib", "KiB", "lower", "", 0)
 	n = split("read4k_d1 read4k_d32 write4k_d32 read1m_seq tcp_send tcp_receive tcp_rr", order, " ")
