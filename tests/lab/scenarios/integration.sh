@@ -19,7 +19,7 @@ definition() {
 	    <cmdline>console=ttyS0 quiet panic=-1 lab.daemons lab.mib=8 lab.rounds=100000 ${4:+lab.ip=10.99.0.11/24}</cmdline>
 	  </os>
 	  <features><integration>$3</integration></features>
-	  <devices><disk type="file"><source file="$2"/><target dev="sda"/></disk>$4</devices>
+	  <devices><disk type="file"><source file="$2"/><target dev="sda"/></disk>${4:-}</devices>
 	</partition>
 	XML
 	bhctl define "/run/$1.xml" || fail "cannot define $1"
