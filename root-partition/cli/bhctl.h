@@ -52,6 +52,9 @@ void host_view(const struct arguments *args, const struct value *host);
 /** Prints the interfaces of a Describe answer as a table; nothing when there are none. */
 void interfaces_table(const struct value *partition);
 
+/** Reads and checks the files that args name, and has each stored by `define`; label is how errors name it. Returns an exit code. */
+int define_each(struct arguments *args, int (*define)(struct arguments *args, const char *label, const char *text));
+
 /** "768MiB", "1GiB", "auto" (0) in bytes. */
 bool memory_size_parse(const char *text, uint64_t *ret);
 

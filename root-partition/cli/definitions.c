@@ -23,16 +23,15 @@ static char *read_definition(const char *file, const char **label, size_t *size)
 	return NULL;
 }
 
-int command_define(struct arguments *args)
+int define_each(struct arguments *args, int (*define)(struct arguments *args, const char *label, const char *text))
 {
 	int worst = EXIT_OK;
 
 	for (int i = 0; i < args->count; i++) {
 		struct partition_config *config = NULL;
-		sd_bus_message *reply = NULL;
 		struct config_error error;
-		const char *label, *name;
-		int rc = EXIT_REFUSED, created;
+		const char *label;
+		int rc = EXIT_REFUSED;
 		size_t size;
 		char *text = read_definition(args->words[i], &label, &size);
 
@@ -40,17 +39,31 @@ int command_define(struct arguments *args)
 		if (text && config_parse(label, text, size, &config, &error))
 			complain(NULL, "%s", error.text);
 		else if (text)
-			rc = client_call(args, NULL, NULL, &reply, "Define", "ss", label, text);
-		if (!rc && sd_bus_message_read(reply, "sb", &name, &created) >= 0)
-			printf("%s: %s\n", name, created ? "defined" : "redefined");
+			rc = define(args, label, text);
 		if (rc)
 			worst = rc;
-		sd_bus_message_unref(reply);
 		config_free(config);
 		free(text);
 	}
 	config_schema_release();
 	return worst;
+}
+
+static int define(struct arguments *args, const char *label, const char *text)
+{
+	sd_bus_message *reply = NULL;
+	const char *name;
+	int created, rc = client_call(args, NULL, NULL, &reply, "Define", "ss", label, text);
+
+	if (!rc && sd_bus_message_read(reply, "sb", &name, &created) >= 0)
+		printf("%s: %s\n", name, created ? "defined" : "redefined");
+	sd_bus_message_unref(reply);
+	return rc;
+}
+
+int command_define(struct arguments *args)
+{
+	return define_each(args, define);
 }
 
 int command_check(struct arguments *args)

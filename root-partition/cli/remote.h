@@ -47,7 +47,12 @@ int remote_post(struct arguments *args, const char *subject, const char *request
 int remote_exchange(struct arguments *args, const char *subject, const char *request, struct remote_reply *ret);
 /** Every instance; for value_free(). */
 int remote_query(struct arguments *args, const char *subject, const char *space, const char *wql, struct value **ret);
-/** Calls a method of a class of root/virtualization/v2 and waits for its job, for limit_s at most (0: as long as it takes). */
+/** Calls a method of a class of root/virtualization/v2: ret's first item has what it answered, with *code from its ReturnValue. */
+int remote_call(struct arguments *args, const char *subject, const char *class, const struct remote_argument *keys, const char *method,
+		const struct remote_argument *arguments, struct remote_reply *ret, uint64_t *code);
+/** Says what a method's code means; returns EXIT_OK for 0. */
+int remote_judge(const char *subject, uint64_t code);
+/** Calls it and waits for its job, for limit_s at most (0: as long as it takes). */
 int remote_invoke(struct arguments *args, const char *subject, const char *doing, const char *class, const struct remote_argument *keys,
 		  const char *method, const struct remote_argument *arguments, uint64_t limit_s);
 /** Text between quotes in WQL: quotes and backslashes escaped. For free(). */
@@ -82,6 +87,8 @@ int remote_turn_off(struct arguments *args);
 int remote_pause(struct arguments *args);
 int remote_resume(struct arguments *args);
 int remote_reset(struct arguments *args);
+int remote_define(struct arguments *args);
+int remote_dump_xml(struct arguments *args);
 int remote_undefine(struct arguments *args);
 int remote_autostart(struct arguments *args);
 int remote_set_memory(struct arguments *args);

@@ -19,6 +19,8 @@ static const struct {
 	{ "pause", remote_pause },
 	{ "resume", remote_resume },
 	{ "reset", remote_reset },
+	{ "define", remote_define },
+	{ "dump-xml", remote_dump_xml },
 	{ "undefine", remote_undefine },
 	{ "autostart", remote_autostart },
 	{ "set-memory", remote_set_memory },

@@ -136,29 +136,44 @@ static int wait_for_job(struct arguments *args, const char *subject, const char 
 	}
 }
 
-int remote_invoke(struct arguments *args, const char *subject, const char *doing, const char *class, const struct remote_argument *keys,
-		  const char *method, const struct remote_argument *arguments, uint64_t limit_s)
+int remote_call(struct arguments *args, const char *subject, const char *class, const struct remote_argument *keys, const char *method,
+		const struct remote_argument *arguments, struct remote_reply *ret, uint64_t *code)
 {
 	char *request = request_invoke(remote_url(args), REMOTE_V2, class, keys, method, arguments);
-	const struct value *output;
-	struct remote_reply reply;
-	uint64_t code;
-	int rc = remote_post(args, subject, request, &reply);
+	int rc = remote_post(args, subject, request, ret);
 
 	free(request);
 	if (rc)
 		return rc;
-	output = reply.items->first;
-	code = strtoull(value_text(output, "ReturnValue"), NULL, 10);
-	if (!output || !value_get(output, "ReturnValue")) {
-		complain(subject, "the host's answer has no return value");
-		rc = EXIT_REFUSED;
-	} else if (code == STARTED_JOB) {
-		rc = wait_for_job(args, subject, doing, value_text(value_get(output, "Job"), "InstanceID"), limit_s);
-	} else if (code) {
-		complain(subject, "%s (%llu)", code_text(code), (unsigned long long)code);
-		rc = EXIT_REFUSED;
-	}
+	*code = strtoull(value_text(ret->items->first, "ReturnValue"), NULL, 10);
+	if (ret->items->first && value_get(ret->items->first, "ReturnValue"))
+		return EXIT_OK;
+	complain(subject, "the host's answer has no return value");
+	remote_reply_free(ret);
+	return EXIT_REFUSED;
+}
+
+int remote_judge(const char *subject, uint64_t code)
+{
+	if (!code)
+		return EXIT_OK;
+	complain(subject, "%s (%llu)", code_text(code), (unsigned long long)code);
+	return EXIT_REFUSED;
+}
+
+int remote_invoke(struct arguments *args, const char *subject, const char *doing, const char *class, const struct remote_argument *keys,
+		  const char *method, const struct remote_argument *arguments, uint64_t limit_s)
+{
+	struct remote_reply reply;
+	uint64_t code;
+	int rc = remote_call(args, subject, class, keys, method, arguments, &reply, &code);
+
+	if (rc)
+		return rc;
+	if (code == STARTED_JOB)
+		rc = wait_for_job(args, subject, doing, value_text(value_get(reply.items->first, "Job"), "InstanceID"), limit_s);
+	else
+		rc = remote_judge(subject, code);
 	remote_reply_free(&reply);
 	return rc;
 }

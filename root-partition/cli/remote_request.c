@@ -26,6 +26,7 @@ static void escaped(FILE *f, const char *s)
 		case '>': fputs("&gt;", f); break;
 		case '&': fputs("&amp;", f); break;
 		case '"': fputs("&quot;", f); break;
+		case '\r': fputs("&#13;", f); break;   /* else a parser makes a line's end of it */
 		default: fputc(*s, f);
 		}
 }

@@ -23,6 +23,7 @@ static void on_closed(void *arg)
 	changes_free(cim);
 	jobs_free(&cim->jobs);
 	free(cim->kernel);
+	free(cim->initrd);
 	free(cim->cmdline);
 	free(cim);
 }
@@ -36,6 +37,7 @@ struct cim *cim_open(const struct cim_options *options)
 	cim->changes_end = &cim->changes;
 	cim->world = (struct world){ &cim->model, &cim->jobs, NULL };
 	cim->kernel = strdup(options->kernel ? options->kernel : DEFAULT_KERNEL);
+	cim->initrd = options->initrd && *options->initrd ? strdup(options->initrd) : NULL;
 	cim->cmdline = strdup(options->cmdline ? options->cmdline : "console=ttyS0");
 	if (!cim->kernel || !cim->cmdline)
 		abort();

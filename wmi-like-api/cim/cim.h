@@ -113,8 +113,8 @@ struct cim_options {
 	/** A connected, non-blocking stream socket to the daemon, or a negative errno. Called again when the daemon was gone. */
 	int (*connect)(void *arg);
 	void *arg;
-	/** What a partition starts that was defined by its name alone. NULL: /boot/vmlinuz, console=ttyS0. Copied. */
-	const char *kernel, *cmdline;
+	/** What a partition starts that was defined by its name alone. NULL: /boot/vmlinuz, none, console=ttyS0. Copied. */
+	const char *kernel, *initrd, *cmdline;
 };
 
 struct cim;

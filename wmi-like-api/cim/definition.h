@@ -75,7 +75,7 @@ bool edit_set_interface(struct edit *edit, unsigned index, const char *bridge, i
 
 /** The text of an <interface> element, for free(). */
 char *definition_interface_text(const char *bridge, const char *mac, unsigned vlan);
-/** A new definition. NULL: no memory. */
-char *definition_new_text(const char *name, const char *uuid, const char *kernel, const char *cmdline);
+/** A new definition; uuid, initrd and cmdline may be NULL. NULL: no memory. */
+char *definition_new_text(const char *name, const char *uuid, const char *kernel, const char *initrd, const char *cmdline);
 
 #endif

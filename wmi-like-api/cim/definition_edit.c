@@ -312,7 +312,7 @@ char *definition_interface_text(const char *bridge, const char *mac, unsigned vl
 	return text;
 }
 
-char *definition_new_text(const char *name, const char *uuid, const char *kernel, const char *cmdline)
+char *definition_new_text(const char *name, const char *uuid, const char *kernel, const char *initrd, const char *cmdline)
 {
 	struct edit *e = edit_open("<partition/>");
 	xmlNode *os;
@@ -326,6 +326,8 @@ char *definition_new_text(const char *name, const char *uuid, const char *kernel
 	set_text(append(e->root, "vcpu", 1), "1");
 	os = append(e->root, "os", 1);
 	set_text(append(os, "kernel", 2), kernel);
+	if (initrd)
+		set_text(append(os, "initrd", 2), initrd);
 	if (cmdline && *cmdline)
 		set_text(append(os, "cmdline", 2), cmdline);
 	append(e->root, "devices", 1);

@@ -150,6 +150,8 @@ static const struct { const char *class, *method; void (*run)(struct call *call)
 	{ "Msvm_VirtualSystemManagementService", "AddKvpItems", method_kvp },
 	{ "Msvm_VirtualSystemManagementService", "ModifyKvpItems", method_kvp },
 	{ "Msvm_VirtualSystemManagementService", "RemoveKvpItems", method_kvp },
+	{ "Bulkhead_DefinitionService", "SetDefinition", method_set_definition },
+	{ "Bulkhead_DefinitionService", "GetDefinition", method_get_definition },
 };
 
 static void fail(cim_result_fn fn, void *arg, const struct cim_error *error)

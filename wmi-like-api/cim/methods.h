@@ -24,7 +24,7 @@ struct cim {
 	struct subscriptions subscriptions;
 	struct world world;
 	struct change *changes, **changes_end;       /* edits of definitions, one at a time */
-	char    *kernel, *cmdline;                   /* of what is defined by a name alone */
+	char    *kernel, *initrd, *cmdline;          /* of what is defined by a name alone; initrd NULL: none */
 };
 
 /* One invocation while its method looks at it. */
@@ -67,6 +67,9 @@ void method_destroy(struct call *call);
 void method_summary(struct call *call);
 /** ModifySystemSettings, AddResourceSettings, ModifyResourceSettings, RemoveResourceSettings. */
 void method_edit(struct call *call);
+/* methods_definition.c */
+void method_set_definition(struct call *call);
+void method_get_definition(struct call *call);
 
 /** WS-Transfer's Put on a settings class. */
 void put_settings(struct call *call, const struct cim_class *class);

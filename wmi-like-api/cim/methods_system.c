@@ -98,7 +98,7 @@ void method_define(struct call *call)
 
 	if (!name || !name_fits(name) || model_by_name(&call->cim->model, name) || (uuid && *uuid && !id_find_guid(uuid, guid)))
 		goto out;
-	text = definition_new_text(name, uuid && *uuid ? guid : NULL, call->cim->kernel, call->cim->cmdline);
+	text = definition_new_text(name, uuid && *uuid ? guid : NULL, call->cim->kernel, call->cim->initrd, call->cim->cmdline);
 	now = text ? definition_parse(text) : NULL;
 	edit = text ? edit_open(text) : NULL;
 	if (!now || !edit)

@@ -45,6 +45,7 @@ static const struct { const char *class; void (*provide)(struct result *, const 
 	{ "Msvm_KvpExchangeComponent", provide_devices },
 	{ "Msvm_VirtualSystemManagementService", provide_services },
 	{ "Msvm_VirtualEthernetSwitchManagementService", provide_services },
+	{ "Bulkhead_DefinitionService", provide_services },
 	{ "Msvm_VirtualEthernetSwitch", provide_switches },
 	{ "Msvm_SummaryInformation", provide_summaries },
 };

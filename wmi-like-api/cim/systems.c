@@ -229,7 +229,7 @@ void provide_services(struct result *r, const struct cim_class *class)
 	put_text(r, i, "SystemCreationClassName", "Msvm_ComputerSystem");
 	put_text(r, i, "SystemName", host->name);
 	put_text(r, i, "CreationClassName", class->name);
-	put_text(r, i, "Name", strstr(class->name, "Ethernet") ? "nvspwmi" : "vmms");
+	put_text(r, i, "Name", strstr(class->name, "Ethernet") ? "nvspwmi" : strstr(class->name, "Bulkhead") ? "definitions" : "vmms");
 	put_text(r, i, "ElementName", "Bulkhead");
 	put_numbers(r, i, "OperationalStatus", 1, &ok);
 	put_number(r, i, "HealthState", 5);

@@ -59,6 +59,17 @@ static int read_name(struct reader *r, const struct setting *s, char *value)
 	return 0;
 }
 
+static int read_cmdline(struct reader *r, const struct setting *s, char *value)
+{
+	if (strlen(value) >= s->size)
+		return refuse(r, "%s: longer than %zu bytes", s->name, s->size - 1);
+	for (const char *c = value; *c; c++)
+		if (*c < ' ' || *c > '~')
+			return refuse(r, "%s: a character that is none of printable ASCII", s->name);
+	strcpy((char *)r->config + s->at, value);
+	return 0;
+}
+
 static int read_number(struct reader *r, const struct setting *s, char *value)
 {
 	unsigned long long number;
@@ -189,6 +200,9 @@ static const struct setting settings[] = {
 	{ "client-user", read_client_user, 0, 0, 0 },
 	{ "audit-log", read_path, AT(audit_log), sizeof ((struct gateway_config *)0)->audit_log, 0 },
 	{ "daemon", read_path, AT(daemon), sizeof ((struct gateway_config *)0)->daemon, 0 },
+	{ "default-kernel", read_path, AT(kernel), sizeof ((struct gateway_config *)0)->kernel, 0 },
+	{ "default-initrd", read_path, AT(initrd), sizeof ((struct gateway_config *)0)->initrd, 0 },
+	{ "default-cmdline", read_cmdline, AT(cmdline), sizeof ((struct gateway_config *)0)->cmdline, 0 },
 	{ "user", read_name, AT(user), sizeof ((struct gateway_config *)0)->user, 0 },
 	{ "pam-directory", read_path, AT(pam_directory), sizeof ((struct gateway_config *)0)->pam_directory, 0 },
 	{ "readers", read_groups, AT(groups[0]), 0, 0 },
@@ -206,7 +220,7 @@ static const struct setting settings[] = {
 void gateway_config_defaults(struct gateway_config *c)
 {
 	*c = (struct gateway_config){ .certificate = "/etc/bulkhead/wsmand.crt", .key = "/etc/bulkhead/wsmand.key",
-				      .daemon = "/run/bulkhead/bulkhead.sock", .user = "bulkhead-wsmand",
+				      .daemon = "/run/bulkhead/bulkhead.sock", .user = "bulkhead-wsmand", .kernel = "/boot/vmlinuz", .cmdline = "console=ttyS0",
 				      .max_connections = 1024, .max_body = 512u << 10, .max_contexts = 256,
 				      .handshake_s = 10, .request_s = 30, .idle_s = 300, .context_s = 60 };
 	c->groups[2] = (struct gateway_groups){ .names = { "bulkhead" }, .count = 1 };
@@ -246,7 +260,7 @@ static int read_line(struct reader *r, char *line)
 	value = trim(equals + 1);
 	for (unsigned i = 0; i < sizeof settings / sizeof settings[0]; i++)
 		if (!strcmp(name, settings[i].name))
-			return *value || settings[i].read == read_groups ? settings[i].read(r, &settings[i], value)
+			return *value || settings[i].read == read_groups || settings[i].read == read_cmdline ? settings[i].read(r, &settings[i], value)
 									 : refuse(r, "%s: no value", name);
 	return refuse(r, "'%.60s': unknown setting; did you mean '%s'?", name, nearest(name));
 }
@@ -254,7 +268,7 @@ static int read_line(struct reader *r, char *line)
 int gateway_config_parse(struct gateway_config *config, const char *file, const char *text, char *why, size_t why_size)
 {
 	struct reader r = { .config = config, .file = file, .why = why, .why_size = why_size };
-	char line[1024];
+	char line[4096];
 	size_t size;
 
 	gateway_config_defaults(config);

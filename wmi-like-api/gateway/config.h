@@ -33,6 +33,7 @@ struct gateway_groups {
 struct gateway_config {
 	struct gateway_listen listen[GATEWAY_LISTEN_MAX];
 	unsigned listen_count;
+	char kernel[256], initrd[256], cmdline[2048];  /**< of a partition that is defined by its name alone; initrd empty: none */
 	char certificate[256], key[256], client_ca[256], audit_log[256], daemon[256], user[64], pam_directory[256];
 	struct gateway_client_user client_users[GATEWAY_USERS_MAX];
 	unsigned client_user_count;

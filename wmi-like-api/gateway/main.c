@@ -158,7 +158,8 @@ static bool needs_tls(const struct gateway_config *config)
 /* Everything that is opened by name or as root. */
 static int acquire(struct gateway *g, int *fds, char *why, size_t size)
 {
-	struct cim_options options = { .loop = &g->loop, .connect = connect_daemon, .arg = g };
+	struct cim_options options = { .loop = &g->loop, .connect = connect_daemon, .arg = g, .kernel = g->config.kernel,
+				       .initrd = g->config.initrd, .cmdline = g->config.cmdline };
 
 	if (server_bind(&g->config, fds, why, size) || open_audit(&g->config, why, size))
 		return -1;

@@ -6,6 +6,8 @@
 #include "wmi-like-api/wsman/arguments.h"
 #include "wmi-like-api/wsman/call.h"
 
+#define TEXT_TOLD 120u   /* bytes of an argument in the audit log; of what is longer, its size */
+
 static int target_path(struct wsman_call *call, struct cim_path *path)
 {
 	if (!*call->envelope.target.class || !strcmp(call->envelope.target.class, "*"))
@@ -69,7 +71,9 @@ static const char *describe_arguments(struct wsman_call *call, const struct cim_
 				value = item->path->keys[k].value.items[0].text;
 		if (item && item->instance)
 			value = item->instance->class_name;
-		text = scratch_format(scratch, "%s%s%s=%.120s", text, *text ? " " : "", values[i].name, value ? value : "");
+		if (value && strlen(value) > TEXT_TOLD)
+			value = scratch_format(scratch, "(%zu bytes)", strlen(value));
+		text = scratch_format(scratch, "%s%s%s=%s", text, *text ? " " : "", values[i].name, value ? value : "");
 	}
 	return text ? text : "";
 }

@@ -65,6 +65,9 @@ cat >/run/wsmand.conf <<-END
 	audit-log = /run/out/audit
 	user = bulkhead
 	administrators = root
+	default-kernel = /lab/vmlinuz
+	default-initrd = /lab/child.cpio
+	default-cmdline = console=ttyS0 quiet panic=-1 lab.mode=idle
 END
 run packed bulkhead-wsmand --config /run/wsmand.conf make-certificate localhost
 LD_LIBRARY_PATH=/scenario/gateway/lib bulkhead-wsmand --config /run/wsmand.conf >>/run/out/wsmand.log 2>&1 &
@@ -76,9 +79,9 @@ step define "what is defined over HTTPS is a file, and the other way round"
 send virsh-define '<p:ReturnValue>\(0\|4096\)<'
 expect "a file" grep -q '<name>web</name>' /etc/bulkhead/partitions/web.xml
 uuid=$(sed -n 's,.*<uuid>\(.*\)</uuid>.*,\1,p' /etc/bulkhead/partitions/web.xml)
-bhctl dump-xml web | sed 's,<os>.*,<os><kernel>/lab/vmlinuz</kernel><initrd>/lab/child.cpio</initrd><cmdline>console=ttyS0 quiet panic=-1 lab.mode=idle</cmdline>,
-	/^ *<kernel>\/boot/d; /^ *<cmdline>console=ttyS0<\/cmdline>/d' >/run/web.xml
-run bhctl define /run/web.xml
+remote dump-xml web >/run/web.xml
+expect "its own text" cmp /run/web.xml /etc/bulkhead/partitions/web.xml
+run remote define /run/web.xml
 run remote set-memory web 192MiB
 send virsh-setvcpus '<p:ReturnValue>\(0\|4096\)<'
 run remote autostart web on

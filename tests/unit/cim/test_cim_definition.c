@@ -116,9 +116,11 @@ END_TEST
 
 START_TEST(a_new_one_and_an_interface)
 {
-	char *now = definition_new_text("n", NULL, "/boot/vmlinuz", "a&b"), *interface = definition_interface_text("br0", "00155D0A0002", 5);
+	char *now = definition_new_text("n", NULL, "/boot/vmlinuz", "/boot/initrd", "a&b");
+	char *interface = definition_interface_text("br0", "00155D0A0002", 5);
 	struct definition *d = definition_parse(now);
 
+	ck_assert_ptr_nonnull(strstr(now, "<kernel>/boot/vmlinuz</kernel>\n    <initrd>/boot/initrd</initrd>\n    <cmdline>a&amp;b</cmdline>"));
 	ck_assert_str_eq(d->name, "n");
 	ck_assert_uint_eq(d->vps, 1);
 	ck_assert_str_eq(interface, "<interface type=\"bridge\">\n      <source bridge=\"br0\"/>\n      <mac address=\"00:15:5D:0A:00:02\"/>\n      "

@@ -243,6 +243,7 @@ START_TEST(a_partition_is_defined_filled_and_destroyed)
 	ck_assert_uint_eq(a.code, 0);
 	ck_assert_str_eq(a.path, guid_of("made"));
 	shell("grep -q '<description>by WMI</description>' %s/definitions/made.xml", dir);
+	shell("grep -q '<kernel>/boot/vmlinuz</kernel>' %s/definitions/made.xml && ! grep -q '<initrd' %s/definitions/made.xml", dir, dir);
 	ck_assert_uint_eq(manage("DefineSystem", "SystemSettings", "", NULL, PROPERTIES("ElementName=made")).code, 32773);
 	ck_assert_uint_eq(manage("DefineSystem", "SystemSettings", "", NULL, PROPERTIES("ElementName=../made")).code, 32773);
 

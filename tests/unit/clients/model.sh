@@ -109,6 +109,29 @@ sed -e 's,<memory.*</memory>,<memory unit="MiB">24</memory><vcpu>2</vcpu>,' "$di
 expect "a definition" "$BHCTL" define "$dir/changed.xml"
 all_show a ' off 2 25165824 '
 
+# What Hyper-V's classes have no word for goes as its own text, byte for byte
+sed -e 's,<name>a<,<name>d<,; /<uuid/d; /<disk/d' -e "s,<cmdline>.*</cmdline>,<cmdline>a='1' \&lt; \&amp; \"\&#13;\"</cmdline>," "$dir/a.xml" |
+	sed 's/$/\r/' >"$dir/d.xml"
+expect "WS-Management defines" [ "$(remote define "$dir/d.xml")" = "d: defined" ]
+all_show d ' off 1 16777216 false '
+"$BHCTL" dump-xml d >"$dir/local.xml"
+remote dump-xml d >"$dir/remote.xml"
+expect "the same text" cmp "$dir/local.xml" "$dir/remote.xml"
+expect "it is the file" cmp "$dir/remote.xml" "$dir/definitions/d.xml"
+expect "nothing was lost" grep -q "a='1' &lt; &amp; \"&#13;\"</cmdline>" "$dir/remote.xml"
+sed 's,<memory.*</memory>,<memory unit="MiB">20</memory>,' "$dir/remote.xml" >"$dir/d.xml"
+expect "from standard input" [ "$(remote define - <"$dir/d.xml")" = "d: redefined" ]
+all_show d ' off 1 20971520 false '
+sed 's,MiB,MB,' "$dir/a.xml" >"$dir/c.xml"
+refuse 1 'c.xml:[0-9]+:[0-9]+: ' remote define "$dir/c.xml"
+sed "s,<name>d<,<name>e<," "$dir/remote.xml" >"$dir/e.xml"
+refuse 1 "e.xml: uuid .* belongs to 'd'" remote define "$dir/e.xml"
+refuse 1 'no partition has this name' remote dump-xml e
+refuse 1 'administrator' env BULKHEAD_PASSWORD=secret-games "$BHCTL" --host "https://games@localhost:$port" --ca-file "$dir/wsmand.crt" dump-xml d
+refuse 1 'administrator' env BULKHEAD_PASSWORD=secret-bin "$BHCTL" --host "https://bin@localhost:$port" --ca-file "$dir/wsmand.crt" define "$dir/d.xml"
+expect "audited, without the text" grep -q 'asked user="root".*SetDefinition.*Definition=([0-9]* bytes)' "$dir/audit"
+expect "d goes" remote undefine d
+
 # Coming and going
 partition c ""
 all_show c ' off '

@@ -42,7 +42,8 @@ by_job() {
 	eventually 10 job_done
 }
 
-configure
+# Any file serves the fake worker as a kernel.
+configure "default-kernel = $dir/v1.img" "default-initrd = $dir/v1.img" "default-cmdline = quiet lab=1"
 : >"$dir/reply"
 expect "a pair for this host" "$WSMAND" --config "$dir/wsmand.conf" make-certificate
 daemon_start --group nogroup
@@ -74,9 +75,9 @@ shape 200 virsh-autostart '<p:ReturnValue>0<\|<p:ReturnValue>4096<'
 grep -q '<p:ReturnValue>4096<' "$dir/reply" && by_job
 expect "all of it is in the definition" sh -c "'$BHCTL' dump-xml v1 | tr -d '\\n' | grep -q '<memory unit=\"MiB\">64<.*<vcpu>2<.*$dir/v1.img.*controller=\"0\" lun=\"1\".*<autostart>yes<'"
 
-# virsh: start, suspend, what Hyper-V would refuse too, shutdown, undefine. Any file serves the fake worker as a kernel.
-"$BHCTL" dump-xml v1 | sed "s,<kernel>.*</kernel>,<kernel>$dir/v1.img</kernel>," >"$dir/v1.xml"
-expect "another kernel" "$BHCTL" define "$dir/v1.xml"
+expect "and what the settings say" sh -c "'$BHCTL' dump-xml v1 | tr -d '\n' | grep -q '<kernel>$dir/v1.img</kernel> *<initrd>$dir/v1.img</initrd> *<cmdline>quiet lab=1<'"
+
+# virsh: start, suspend, what Hyper-V would refuse too, shutdown, undefine
 shape 200 virsh-start
 by_job
 expect "it runs" shown v1 ' running '

@@ -15,7 +15,7 @@ START_TEST(settings_are_read)
 {
 	const char *text = "# comment\n\nlisten = 127.0.0.1:443\nlisten=[::1]:5986\n listen-plain = 127.0.0.2:5985 \nreaders = a, b\tc\nadministrators =\n"
 			   "max-connections = 7\nclient-user = CN=Anna Bell anna\nclient-user = SHA256:AA:"
-			   "bbccddeeff00112233445566778899aabbccddeeff00112233445566778899 bob";
+			   "bbccddeeff00112233445566778899aabbccddeeff00112233445566778899 bob\ndefault-kernel = /boot/k\ndefault-cmdline = a=b c # d";
 
 	ck_assert_msg(!gateway_config_parse(&config, "f", text, why, sizeof why), "%s", why);
 	ck_assert_uint_eq(config.listen_count, 3);
@@ -26,7 +26,13 @@ START_TEST(settings_are_read)
 	ck_assert_uint_eq(config.max_connections, 7);
 	ck_assert_str_eq(config.client_users[0].certificate, "CN=Anna Bell");
 	ck_assert_str_eq(config.client_users[1].certificate, "SHA256:aabbccddeeff00112233445566778899aabbccddeeff00112233445566778899");
+	ck_assert_str_eq(config.kernel, "/boot/k");
+	ck_assert_str_eq(config.cmdline, "a=b c # d");
+	ck_assert(!gateway_config_parse(&config, "f", "default-cmdline =", why, sizeof why));
+	ck_assert_str_eq(config.cmdline, "");
 	ck_assert(!gateway_config_parse(&config, "f", "", why, sizeof why));
+	ck_assert_str_eq(config.kernel, "/boot/vmlinuz");
+	ck_assert_str_eq(config.initrd, "");
 	ck_assert_str_eq(config.listen[0].text, "*:5986");
 	ck_assert_str_eq(config.groups[2].names[0], "bulkhead");
 }
@@ -44,6 +50,8 @@ START_TEST(wrong_settings_name_their_line)
 		{ "key", "expected 'name = value'" },
 		{ "key = relative", "begin it with '/'" },
 		{ "key =", "key: no value" },
+		{ "default-kernel = vmlinuz", "begin it with '/'" },
+		{ "default-cmdline = a\tb", "printable ASCII" },
 		{ "max-body = 12x", "not a number from 8192" },
 		{ "max-body = -1", "not a number" },
 		{ "max-connections = 99999999999999999999", "not a number" },
