@@ -32,16 +32,24 @@ function(bulkhead_link target)
   endforeach()
 endfunction()
 
-# bulkhead_program(NAME x SOURCES ... [LIBS ...] [INCLUDES ...] [DEFINITIONS ...]): an ordinary executable, hardened.
+# bulkhead_program(NAME x SOURCES ... [LIBS ...] [INCLUDES ...] [DEFINITIONS ...] [STATIC]): an ordinary executable, hardened.
+# STATIC: without shared libraries; LIBS are then as the linker or CMake names them.
 function(bulkhead_program)
-  cmake_parse_arguments(arg "" "NAME" "SOURCES;LIBS;INCLUDES;DEFINITIONS" ${ARGN})
+  cmake_parse_arguments(arg "STATIC" "NAME" "SOURCES;LIBS;INCLUDES;DEFINITIONS" ${ARGN})
   add_executable(${arg_NAME} ${arg_SOURCES})
   target_include_directories(${arg_NAME} PRIVATE ${arg_INCLUDES})
   target_compile_definitions(${arg_NAME} PRIVATE ${arg_DEFINITIONS})
   target_compile_options(${arg_NAME} PRIVATE -fstack-protector-strong -fstack-clash-protection -fPIE
     $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)
-  target_link_options(${arg_NAME} PRIVATE -pie -Wl,-z,relro,-z,now,-z,noexecstack)
-  bulkhead_link(${arg_NAME} ${arg_LIBS})
+  target_link_options(${arg_NAME} PRIVATE -Wl,-z,relro,-z,now,-z,noexecstack)
+  if(arg_STATIC)
+    # libuv could look up users, for which the C library would load others; nothing here asks it to.
+    target_link_options(${arg_NAME} PRIVATE -static-pie -Wl,--no-warnings)
+    target_link_libraries(${arg_NAME} PRIVATE ${arg_LIBS})
+  else()
+    target_link_options(${arg_NAME} PRIVATE -pie)
+    bulkhead_link(${arg_NAME} ${arg_LIBS})
+  endif()
 endfunction()
 
 # Tests are built by `tests`, not by `all`: a demo or an installation does without them.
