@@ -17,11 +17,6 @@
 
 _Static_assert(VSC_STORVSC_REQUESTS <= 64, "one bit each in `abandoned`");
 
-struct vsc_segment {
-	void *memory;
-	uint32_t bytes;
-};
-
 /** A SCSI command. Input until `done`; then the result. */
 struct vsc_scsi {
 	uint8_t target, lun;

@@ -262,8 +262,15 @@ static int next_packet(struct vsc_channel *channel, struct vmbus_ring_packet *pa
 	return rc == VMBUS_RING_OK ? vmbus_ring_peek(&channel->in, packet) : rc;
 }
 
-int vsc_channel_receive(struct vsc_channel *channel, struct vsc_packet *packet, void *payload, uint32_t capacity)
+static uint32_t least(uint32_t a, uint32_t b)
 {
+	return a < b ? a : b;
+}
+
+int vsc_channel_receive_extended(struct vsc_channel *channel, struct vsc_packet *packet, void *extension, uint32_t extension_capacity,
+	void *payload, uint32_t capacity)
+{
+	const uint32_t descriptor = sizeof(struct vmbus_descriptor);
 	struct vmbus_ring_packet p;
 	int rc;
 
@@ -276,10 +283,17 @@ int vsc_channel_receive(struct vsc_channel *channel, struct vsc_packet *packet, 
 	packet->flags = p.flags;
 	packet->transaction_id = p.transaction_id;
 	packet->bytes = p.total_bytes - p.header_bytes;
-	vmbus_ring_copy(&channel->in, &p, p.header_bytes, payload, packet->bytes < capacity ? packet->bytes : capacity);
+	packet->extension_bytes = p.header_bytes - descriptor;
+	vmbus_ring_copy(&channel->in, &p, descriptor, extension, least(packet->extension_bytes, extension_capacity));
+	vmbus_ring_copy(&channel->in, &p, p.header_bytes, payload, least(packet->bytes, capacity));
 	vmbus_ring_consume(&channel->in, &p);
 	channel->packets_in++;
 	return 0;
+}
+
+int vsc_channel_receive(struct vsc_channel *channel, struct vsc_packet *packet, void *payload, uint32_t capacity)
+{
+	return vsc_channel_receive_extended(channel, packet, NULL, 0, payload, capacity);
 }
 
 void vsc_channel_mask(struct vsc_channel *channel)

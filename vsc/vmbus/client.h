@@ -19,6 +19,12 @@
 
 struct vsc_vmbus;
 
+/** Memory of the guest, a part of what a request is about. */
+struct vsc_segment {
+	void *memory;
+	uint32_t bytes;
+};
+
 struct vsc_channel {
 	struct vsc_vmbus *bus;
 	struct vmbus_offer_message offer; /* the host's offer as it came; relid 0: this entry is free */
@@ -90,10 +96,14 @@ void vsc_channel_flush(struct vsc_channel *channel);
 struct vsc_packet {
 	uint16_t type, flags;
 	uint32_t bytes;              /* of payload, as many as there are; at most the capacity were copied */
+	uint32_t extension_bytes;    /* likewise, of what is between descriptor and payload */
 	uint64_t transaction_id;
 };
 /** Takes the next packet: 0, -EAGAIN if there is none, -EIO if the channel has failed. */
 int vsc_channel_receive(struct vsc_channel *channel, struct vsc_packet *packet, void *payload, uint32_t capacity);
+/** The same, with the packet's extension. */
+int vsc_channel_receive_extended(struct vsc_channel *channel, struct vsc_packet *packet, void *extension, uint32_t extension_capacity,
+	void *payload, uint32_t capacity);
 /** While masked the host need not signal; unmasking says whether packets came meanwhile. */
 void vsc_channel_mask(struct vsc_channel *channel);
 bool vsc_channel_unmask(struct vsc_channel *channel);

@@ -6,8 +6,8 @@
 #include <sys/uio.h>
 
 #include "vsp/network/netvsp.h"
-#include "vsp/network/nvsp_protocol.h"
-#include "vsp/network/rndis_protocol.h"
+#include "vmbus/protocol/nvsp.h"
+#include "vmbus/protocol/rndis.h"
 
 #define NETVSP_PAGE          4096u
 #define NETVSP_MAX_PIECES    64u     /* of one packet from the guest */

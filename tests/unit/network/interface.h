@@ -7,8 +7,8 @@
 
 #include "tests/unit/vmbus/harness.h"
 #include "vsp/network/netvsp.h"
-#include "vsp/network/nvsp_protocol.h"
-#include "vsp/network/rndis_protocol.h"
+#include "vmbus/protocol/nvsp.h"
+#include "vmbus/protocol/rndis.h"
 
 #define RECEIVE_PAGES 320u   /* half in each region, from page 0 on, in turn */
 #define SEND_PAGES    8u     /* of the low region, behind them */

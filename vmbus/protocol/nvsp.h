@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* NVSP: what netvsc and its provider say to each other in the channel (Linux drivers/net/hyperv/hyperv_net.h). Little-endian. */
-#ifndef BULKHEAD_VSP_NVSP_PROTOCOL_H
-#define BULKHEAD_VSP_NVSP_PROTOCOL_H
+/*
+ * NVSP: what netvsc and its provider say to each other in the channel (Linux drivers/net/hyperv/hyperv_net.h). Little-endian. Guest and host
+ * side include this.
+ */
+#ifndef BULKHEAD_VMBUS_PROTOCOL_NVSP_H
+#define BULKHEAD_VMBUS_PROTOCOL_NVSP_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -26,8 +29,10 @@ enum nvsp_type {
 	NVSP_SEND_RNDIS_PACKET = 107,
 	NVSP_SEND_RNDIS_PACKET_COMPLETE = 108,
 	NVSP_SEND_NDIS_CONFIG = 125,
+	NVSP_VF_ASSOCIATION = 128,   /* from the host */
 	NVSP_SWITCH_DATA_PATH = 129,
 	NVSP_SUBCHANNEL = 133,
+	NVSP_SEND_TABLE = 134,       /* from the host */
 };
 
 enum nvsp_status { NVSP_STATUS_SUCCESS = 1, NVSP_STATUS_FAIL = 2, NVSP_STATUS_INVALID_RNDIS_PACKET = 5 };
@@ -35,8 +40,12 @@ enum nvsp_status { NVSP_STATUS_SUCCESS = 1, NVSP_STATUS_FAIL = 2, NVSP_STATUS_IN
 #define NVSP_CHANNEL_DATA    0u
 #define NVSP_CHANNEL_CONTROL 1u
 #define NVSP_NO_SECTION      0xffffffffu
+#define NVSP_CAPABILITY_VLAN 0x08u
 #define NVSP_CAPABILITY_RSC  0x80u
 #define NVSP_SUBCHANNEL_ALLOCATE 1u
+
+/* Which set of pages a TRANSFER_PAGES packet means; guests choose it. */
+#define NVSP_RECEIVE_BUFFER_ID 0xcafeu
 
 /** Every message; guests of version 6.1 expect completions of the whole size. */
 struct nvsp_message {
@@ -52,6 +61,7 @@ struct nvsp_message {
 		struct { uint32_t status, section_size; } send_complete;
 		struct { uint32_t channel, section, section_bytes; } rndis;
 		struct { uint32_t status; } rndis_complete;
+		struct { uint32_t major, minor; } ndis_version;
 		struct { uint32_t mtu, reserved; uint64_t capabilities; } __attribute__((packed)) config;
 		struct { uint32_t operation, count; } subchannel;
 		struct { uint32_t status, count; } subchannel_complete;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * RNDIS, as it travels in NVSP (Linux drivers/net/hyperv/hyperv_net.h, include/linux/rndis.h). Offsets inside of a message count from
- * its request id, those of a data packet from its data_offset field: both follow the 8-byte header. Little-endian.
+ * its request id, those of a data packet from its data_offset field: both follow the 8-byte header. Little-endian. Guest and host side
+ * include this.
  */
-#ifndef BULKHEAD_VSP_RNDIS_PROTOCOL_H
-#define BULKHEAD_VSP_RNDIS_PROTOCOL_H
+#ifndef BULKHEAD_VMBUS_PROTOCOL_RNDIS_H
+#define BULKHEAD_VMBUS_PROTOCOL_RNDIS_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -20,6 +21,7 @@ enum rndis_type {
 #define RNDIS_STATUS_INVALID_DATA     0xc0010015u
 #define RNDIS_STATUS_MEDIA_CONNECT    0x4001000bu
 #define RNDIS_STATUS_MEDIA_DISCONNECT 0x4001000cu
+#define RNDIS_STATUS_NETWORK_CHANGE   0x40010018u
 
 #define OID_GEN_SUPPORTED_LIST        0x00010101u
 #define OID_GEN_HARDWARE_STATUS       0x00010102u
@@ -88,6 +90,7 @@ struct rndis_packet_info {
 #define RNDIS_INFO_CHECKSUM   0u
 #define RNDIS_INFO_LARGE_SEND 2u
 #define RNDIS_INFO_8021Q      6u
+#define RNDIS_INFO_HASH       8u
 
 #define RNDIS_INFO_PACKET_ID  0x80000001u    /* struct rndis_packet_id: which fragment of a coalesced packet this is */
 
@@ -111,6 +114,7 @@ struct rndis_packet_id {
 #define RNDIS_LSO_MSS(v)          ((v) & 0xfffffu)
 #define RNDIS_LSO_HEADER(v)       ((v) >> 20 & 0x3ffu)
 #define RNDIS_LSO_IPV6(v)         ((v) >> 31)
+#define RNDIS_LSO_V2              (1u << 30)
 
 #define RNDIS_VLAN_PRIORITY(v)    ((v) & 7u)
 #define RNDIS_VLAN_CFI(v)         ((v) >> 3 & 1u)
@@ -141,11 +145,14 @@ _Static_assert(offsetof(struct ndis_offload, lso_v2) == 80 && offsetof(struct nd
 _Static_assert(offsetof(struct ndis_offload, rsc_ip4) == 144 && sizeof(struct ndis_offload) == 156, "hyperv_net.h");
 #define NDIS_TYPE_OFFLOAD           0xa7u
 #define NDIS_ENCAPSULATION_ETHERNET 0x2u
+#define NDIS_CHECKSUM_TCP_OPTIONS   0x004u
+#define NDIS_CHECKSUM_TCP           0x010u
+#define NDIS_CHECKSUM_UDP           0x040u
 #define NDIS_CHECKSUM4_ALL          0x054u   /* TCP options, TCP, UDP */
 #define NDIS_CHECKSUM6_ALL          0x055u   /* extension headers, TCP options, TCP, UDP */
 #define NDIS_LSO6_OPTIONS           0x005u
 
-/* The part of OID_TCP_OFFLOAD_PARAMETERS that is heeded. */
+/* OID_TCP_OFFLOAD_PARAMETERS as far as it is used. 0: as it was. */
 struct ndis_offload_parameters {
 	struct ndis_header header;
 	uint8_t  ip4, tcp4, udp4, tcp6, udp6, lso_v1, ipsec_v1, lso_v2_ip4, lso_v2_ip6, connection_ip4, connection_ip6, padding;
@@ -153,8 +160,13 @@ struct ndis_offload_parameters {
 	uint8_t  ipsec_v2, ipsec_v2_ip4, rsc_ip4, rsc_ip6;
 };
 _Static_assert(offsetof(struct ndis_offload_parameters, rsc_ip4) == 22, "hyperv_net.h");
-#define NDIS_RSC_DISABLED 1u
-#define NDIS_RSC_ENABLED  2u
+#define NDIS_TYPE_DEFAULT     0x80u
+#define NDIS_RSC_DISABLED     1u
+#define NDIS_RSC_ENABLED      2u
+#define NDIS_LSO_DISABLED     1u
+#define NDIS_LSO_ENABLED      2u
+#define NDIS_CHECKSUM_NONE    1u
+#define NDIS_CHECKSUM_BOTH    4u     /* sent and received */
 
 struct ndis_receive_scale_capabilities {
 	struct ndis_header header;
