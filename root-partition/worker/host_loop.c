@@ -78,10 +78,20 @@ void host_loop_set_owner(struct io_uring_sqe *sqe, const struct host_client *cli
 
 int host_loop_register_file(struct host_loop *l, int fd)
 {
-	if (!l->registered_files || l->files == (int)HOST_LOOP_FILES ||
-	    io_uring_register_files_update(&l->ring, (unsigned int)l->files, &fd, 1) < 0)
+	unsigned int number = ~l->files == 0 ? HOST_LOOP_FILES : (unsigned int)__builtin_ctzll(~l->files);
+
+	if (!l->registered_files || number == HOST_LOOP_FILES || io_uring_register_files_update(&l->ring, number, &fd, 1) < 0)
 		return -1;
-	return l->files++;
+	l->files |= 1ull << number;
+	return (int)number;
+}
+
+void host_loop_unregister_file(struct host_loop *l, int number)
+{
+	int none = -1;
+
+	io_uring_register_files_update(&l->ring, (unsigned int)number, &none, 1);
+	l->files &= ~(1ull << number);
 }
 
 int host_loop_add_client(struct host_loop *l, struct host_client *client)

@@ -53,7 +53,7 @@ struct host_loop {
 	struct __kernel_timespec timeout; /* read by the kernel when it is submitted */
 	uint64_t timeout_at;         /* ms, monotonic: when the armed timeout fires; 0: none is armed */
 	bool uv_armed, uv_due, again, stopped, registered_files;
-	int files;
+	uint64_t files;              /* numbers in use, a bit each */
 	uint64_t waits;              /* system calls that could wait: for measurements */
 };
 
@@ -87,6 +87,8 @@ void host_loop_fill_batch(struct host_loop *loop);
 void host_loop_set_owner(struct io_uring_sqe *sqe, const struct host_client *client, void *user_data);
 /** The file's number for IOSQE_FIXED_FILE, or -1: use the descriptor itself. */
 int host_loop_register_file(struct host_loop *loop, int fd);
+/** With none of its requests in flight. The kernel may keep the file open for a second more. */
+void host_loop_unregister_file(struct host_loop *loop, int number);
 /** Submits and waits for at least one completion of anybody; sources that it finds signalled are called in the next round. */
 void host_loop_wait_completion(struct host_loop *loop);
 /** process is called in the next round, which does not wait. */

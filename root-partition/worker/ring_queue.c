@@ -39,6 +39,12 @@ static int add_file(struct disk_queue *queue, int fd)
 	return number < 0 ? fd : number + FIXED_FILE;
 }
 
+static void remove_file(struct disk_queue *queue, int file)
+{
+	if (file >= FIXED_FILE)
+		host_loop_unregister_file(of_queue(queue)->client.loop, file - FIXED_FILE);
+}
+
 static void prepare(struct io_uring_sqe *sqe, const struct disk_op *op, int file)
 {
 	const struct iovec *iov = op->iov;
@@ -151,7 +157,7 @@ static void free_queue(struct disk_queue *queue)
 	free(q);
 }
 
-static const struct disk_queue_ops ring_queue_ops = { add_file, start, submit, reap, ready, nudge, free_queue };
+static const struct disk_queue_ops ring_queue_ops = { add_file, remove_file, start, submit, reap, ready, nudge, free_queue };
 
 int ring_queue_create(struct host_loop *loop, void (*process_ended)(void *context), void *context, struct disk_queue **ret)
 {

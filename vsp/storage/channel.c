@@ -36,8 +36,10 @@ void request_dispatch(struct storvsp *vsp, struct request *r)
 	case STORVSP_COMPLETE_IO: /* from a predecessor's state */
 		return request_answer(vsp, r);
 	case STORVSP_EXECUTE_SRB:
-		if (vsp->state->phase == STORVSP_PHASE_READY)
+		if (vsp->state->phase == STORVSP_PHASE_READY) {
+			vsp->state->in_use = 1;
 			return request_execute(vsp, r);
+		}
 		r->packet.status = STORVSP_STATUS_INVALID_DEVICE_STATE;
 		r->packet.srb.srb_status = SRB_STATUS_INVALID_REQUEST;
 		r->packet.srb.transfer_length = 0;
@@ -116,6 +118,7 @@ static void on_signal(void *device, struct vmbus_channel *vmbus)
 		if (vsp->queue->ops->ready(vsp->queue))
 			storvsp_reap(vsp, false);
 	} while (channel->stalled && storvsp_has_request(vsp) && !vsp->reaping);
+	storvsp_announce_again(vsp);
 	channel->polled = vsp->disk_count == 1 && vsp->in_queue >= STORVSP_POLL_DEPTH;
 	vmbus_channel_set_polled(vmbus, channel->polled);
 }
@@ -129,10 +132,8 @@ static int on_open(void *device, struct vmbus_channel *vmbus, const uint8_t user
 	(void)user;
 	if (channel->index && vsp->state->phase != STORVSP_PHASE_READY)
 		return -EPROTO;
-	if (!channel->index) {
-		vsp->state->phase = STORVSP_PHASE_NONE;
-		vsp->state->protocol = 0;
-	}
+	if (!channel->index)
+		storvsp_forget_guest(vsp);
 	request_forget_old(vsp, channel->index);
 	channel->open = true;
 	return 0;
@@ -162,8 +163,7 @@ static void on_close(void *device, struct vmbus_channel *vmbus)
 	request_abandon(vsp, channel);
 	if (channel->index)
 		return;
-	vsp->state->phase = STORVSP_PHASE_NONE;
-	vsp->state->protocol = 0;
+	storvsp_forget_guest(vsp);
 	for (uint32_t i = 1; i < STORVSP_CHANNELS; i++)
 		storvsp_take_back(&vsp->channels[i]);
 	vsp->state->subchannels = 0;

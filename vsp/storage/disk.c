@@ -1,30 +1,39 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a descriptor can do: size, alignment, deallocation. Asked once, when the disk is added. */
+/* What a descriptor can do: size, alignment, deallocation. Asked when the disk is added, the size also when it has grown. */
 #include "vsp/storage/storvsp_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define FILE_BLOCK 4096u             /* what file systems allocate and direct I/O may need at most */
 
-static int get_size(int fd, const struct stat *st, uint64_t *size)
+int storvsp_disk_size(int fd, uint64_t *bytes)
 {
-	if (S_ISREG(st->st_mode)) {
-		*size = (uint64_t)st->st_size;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (S_ISREG(st.st_mode)) {
+		*bytes = (uint64_t)st.st_size;
 		return 0;
 	}
-	if (!S_ISBLK(st->st_mode))
+	if (!S_ISBLK(st.st_mode))
 		return -EINVAL;
-	return ioctl(fd, BLKGETSIZE64, size) < 0 ? -errno : 0;
+	return ioctl(fd, BLKGETSIZE64, bytes) < 0 ? -errno : 0;
+}
+
+static bool is_block_device(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISBLK(st.st_mode);
 }
 
 /*
@@ -59,34 +68,10 @@ static int get_alignment(int fd, uint32_t block_size, uint32_t *memory)
 	return rc;
 }
 
-/* The kernel fills deallocated ranges of a block device with zeros only if the device can do that by itself. */
-static bool device_can_deallocate(const struct stat *st)
-{
-	static const char *const places[] = { "queue", "../queue" }; /* a disk's own, a partition's */
-	unsigned long long bytes = 0;
-	char path[96];
-	FILE *file;
-
-	for (int i = 0; i < 2 && !bytes; i++) {
-		snprintf(path, sizeof path, "/sys/dev/block/%u:%u/%s/write_zeroes_max_bytes", major(st->st_rdev), minor(st->st_rdev), places[i]);
-		file = fopen(path, "re");
-		if (!file)
-			continue;
-		if (fscanf(file, "%llu", &bytes) != 1)
-			bytes = 0;
-		fclose(file);
-	}
-	return bytes > 0;
-}
-
 /* A hole behind the end changes nothing, but a file system without holes refuses it. */
-static bool can_deallocate(int fd, const struct stat *st, uint64_t size)
+static bool can_deallocate(int fd, uint64_t size)
 {
-	uint64_t end;
-
-	if (S_ISBLK(st->st_mode))
-		return device_can_deallocate(st);
-	end = (size + FILE_BLOCK - 1) & ~(uint64_t)(FILE_BLOCK - 1);
+	uint64_t end = (size + FILE_BLOCK - 1) & ~(uint64_t)(FILE_BLOCK - 1);
 	return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)end, FILE_BLOCK) == 0;
 }
 
@@ -95,14 +80,11 @@ int storvsp_disk_open(struct storvsp *vsp, const struct storvsp_disk_config *con
 	struct storvsp_disk *disk = NULL;
 	uint32_t align;
 	uint64_t size;
-	struct stat st;
 	int rc;
 
 	if (config->block_size != 512 && config->block_size != 4096)
 		return -EINVAL;
-	if (fstat(config->fd, &st) < 0)
-		return -errno;
-	rc = get_size(config->fd, &st, &size);
+	rc = storvsp_disk_size(config->fd, &size);
 	if (rc < 0)
 		return rc;
 	if (size < config->block_size || size > INT64_MAX)
@@ -122,6 +104,7 @@ int storvsp_disk_open(struct storvsp *vsp, const struct storvsp_disk_config *con
 		free(disk);
 		return rc;
 	}
+	disk->fd = config->fd;
 	disk->memory_align = align;
 	disk->no_flush = config->no_flush;
 	disk->scsi.blocks = size / config->block_size;
@@ -129,7 +112,7 @@ int storvsp_disk_open(struct storvsp *vsp, const struct storvsp_disk_config *con
 	disk->scsi.max_transfer = STORVSP_MAX_TRANSFER;
 	disk->scsi.granularity = FILE_BLOCK;
 	disk->scsi.read_only = config->read_only || (fcntl(config->fd, F_GETFL) & O_ACCMODE) == O_RDONLY;
-	disk->scsi.unmap = !disk->scsi.read_only && can_deallocate(config->fd, &st, size);
+	disk->scsi.unmap = !disk->scsi.read_only && (is_block_device(config->fd) ? config->zeroes : can_deallocate(config->fd, size));
 	disk->scsi.target = config->target;
 	disk->scsi.lun = config->lun;
 	for (uint32_t i = 0; i < sizeof config->serial && config->serial[i]; i++)

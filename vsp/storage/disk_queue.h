@@ -36,8 +36,10 @@ struct disk_queue;
 typedef void disk_done(void *context, struct disk_op *op, int result);
 
 struct disk_queue_ops {
-	/** A number for the file, or -errno. The descriptor stays the caller's and open. */
+	/** A number for the file, or -errno. The descriptor stays the caller's and open until remove_file. */
 	int (*add_file)(struct disk_queue *queue, int fd);
+	/** None of its operations may be in flight. */
+	void (*remove_file)(struct disk_queue *queue, int file);
 	/** Takes an operation. False: no room, try again after some are done. */
 	bool (*start)(struct disk_queue *queue, struct disk_op *op);
 	/** Hands on what was started. */

@@ -18,7 +18,7 @@ struct disk_uring {
 	struct disk_queue queue;     /* first */
 	struct io_uring ring;
 	bool registered;             /* files have numbers of the ring's own */
-	int files;
+	bool taken[MAX_FILES];       /* those numbers */
 };
 
 static struct disk_uring *uring(struct disk_queue *queue)
@@ -29,16 +29,31 @@ static struct disk_uring *uring(struct disk_queue *queue)
 static int add_file(struct disk_queue *queue, int fd)
 {
 	struct disk_uring *u = uring(queue);
+	unsigned int number = 0;
 	int rc;
 
 	if (!u->registered)
 		return fd;
-	if (u->files == (int)MAX_FILES)
+	while (number < MAX_FILES && u->taken[number])
+		number++;
+	if (number == MAX_FILES)
 		return -ENOSPC;
-	rc = io_uring_register_files_update(&u->ring, (unsigned int)u->files, &fd, 1);
+	rc = io_uring_register_files_update(&u->ring, number, &fd, 1);
 	if (rc < 0)
 		return rc;
-	return u->files++;
+	u->taken[number] = true;
+	return (int)number;
+}
+
+static void remove_file(struct disk_queue *queue, int file)
+{
+	struct disk_uring *u = uring(queue);
+	int none = -1;
+
+	if (!u->registered)
+		return;
+	io_uring_register_files_update(&u->ring, (unsigned int)file, &none, 1);
+	u->taken[file] = false;
 }
 
 static void prepare(struct io_uring_sqe *sqe, const struct disk_op *op)
@@ -159,7 +174,7 @@ static void free_uring(struct disk_queue *queue)
 	free(u);
 }
 
-static const struct disk_queue_ops uring_ops = { add_file, start, submit, reap, ready, nudge, free_uring };
+static const struct disk_queue_ops uring_ops = { add_file, remove_file, start, submit, reap, ready, nudge, free_uring };
 
 int disk_uring_create(uint32_t depth, struct disk_queue **ret)
 {

@@ -319,6 +319,29 @@ static void start_plan(struct storvsp *vsp, struct request *r, const uint8_t *re
 	}
 }
 
+/*
+ * Whether the command is to hear first that the capacity has changed. Not those that SPC-4 5.14 excepts, and not MODE SENSE: Linux's driver
+ * takes each of its answers for a good one.
+ */
+static bool has_attention(struct storvsp *vsp, const struct request *r)
+{
+	const struct scsi_disk *disk = &r->disk->scsi;
+	uint64_t *grown = &vsp->state->grown[disk->target];
+
+	if (!(*grown >> disk->lun & 1) || r->packet.srb.sense_length < SCSI_SENSE_BYTES)
+		return false;
+	switch (r->packet.srb.cdb[0]) {
+	case SCSI_INQUIRY:
+	case SCSI_REPORT_LUNS:
+	case SCSI_REQUEST_SENSE:
+	case SCSI_MODE_SENSE_6:
+	case SCSI_MODE_SENSE_10:
+		return false;
+	}
+	*grown &= ~(1ull << disk->lun);
+	return true;
+}
+
 void request_execute(struct storvsp *vsp, struct request *r)
 {
 	const struct storvsp_srb *srb = &r->packet.srb;
@@ -331,6 +354,10 @@ void request_execute(struct storvsp *vsp, struct request *r)
 		r->disk->stats.pending++;
 	if (srb->cdb_length > STORVSP_CDB_BYTES)
 		return finish(vsp, r, SRB_STATUS_INVALID_REQUEST, 0);
+	if (r->disk && has_attention(vsp, r))
+		return finish_with_sense(vsp, r, SCSI_CAPACITY_CHANGED, 0);
+	if (!r->disk || srb->cdb[0] == SCSI_REPORT_LUNS)
+		storvsp_note_absence(vsp, srb);
 	scsi_plan_command(r->disk ? &r->disk->scsi : NULL, lun_mask, srb->cdb, srb->cdb_length, reply, &r->plan);
 	request_trim(r, srb->transfer_length);
 	if (r->plan.bytes) {

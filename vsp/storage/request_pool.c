@@ -43,10 +43,9 @@ out:
 void request_put(struct storvsp *vsp, struct request *r)
 {
 	bool orphan = r->sequence && !r->channel;
+	struct storvsp_disk *disk = r->disk;
 
 	request_forget(vsp, r);
-	if (r->disk)
-		r->disk->stats.pending--;
 	free(r->bounce);
 	free(r->extents);
 	r->bounce = NULL;
@@ -55,6 +54,8 @@ void request_put(struct storvsp *vsp, struct request *r)
 	r->channel = NULL;
 	r->sequence = 0;
 	request_push_front(&vsp->free, r);
+	if (disk && --disk->stats.pending == 0 && disk->removed)
+		storvsp_disk_free(vsp, disk);
 	if (orphan && --vsp->orphans == 0 && vsp->server)
 		vmbus_server_release(vsp->server);
 	if (vsp->resets.first && !vsp->resetting)

@@ -167,11 +167,15 @@ int storvsp_add_disk(struct storvsp *vsp, const struct storvsp_disk_config *conf
 	slot = &vsp->disks[config->target][config->lun];
 	if (*slot)
 		return -EEXIST;
+	if (vsp->disk_count == sizeof vsp->disk_list / sizeof vsp->disk_list[0])
+		return -ENOSPC;
 	rc = storvsp_disk_open(vsp, config, slot);
 	if (rc)
 		return rc;
 	vsp->disk_list[vsp->disk_count++] = *slot;
 	vsp->luns[config->target] |= 1ull << config->lun;
+	if (vsp->offered)
+		storvsp_announce(vsp);
 	return 0;
 }
 
@@ -179,6 +183,7 @@ int storvsp_start(struct storvsp *vsp)
 {
 	int rc = 0;
 
+	vsp->offered = true;
 	for (uint16_t i = 0; i <= vsp->state->subchannels && rc == 0; i++)
 		rc = storvsp_offer(vsp, i);
 	return rc;
@@ -203,8 +208,8 @@ void storvsp_drain(struct storvsp *vsp)
 
 static void destroy(struct storvsp *vsp)
 {
-	for (uint32_t i = 0; i < vsp->disk_count; i++)
-		free(vsp->disk_list[i]);
+	while (vsp->disk_count)
+		storvsp_disk_free(vsp, vsp->disk_list[0]);
 	for (uint32_t i = 0; i < vsp->request_limit; i++) {
 		free(vsp->requests[i].bounce);
 		free(vsp->requests[i].extents);

@@ -6,6 +6,7 @@
  * Start:      storvsp_create(); storvsp_add_disk() each; storvsp_start(), before vmbus_server_start(). Then poll storvsp_event_fd() for
  *             reading and call storvsp_process_completions(); nothing is to be read from that descriptor.
  * Successor:  the same with the predecessor's state: what was in flight when that ended is done again.
+ * Later:      disks are added, removed and grow while the guest runs; it is told to look again.
  *
  * What a guest may rely on. Each packet that asks for a completion gets exactly one, unless its channel is closed. A write or a flush is
  * reported only after the system call has returned. SYNCHRONIZE CACHE is an fdatasync that starts after the request was taken: it
@@ -25,9 +26,6 @@
 struct storvsp;
 struct disk_queue;
 
-#define STORVSP_TARGETS 2u
-#define STORVSP_LUNS    64u  /* of a target */
-
 struct storvsp_config {
 	struct vmbus_guid instance;  /* names the controller; the same at each start of the partition */
 	uint32_t vp_count;           /* bounds the subchannels */
@@ -39,10 +37,11 @@ struct storvsp_config {
 };
 
 struct storvsp_disk_config {
-	int      fd;                 /* the caller's; open until storvsp_free */
+	int      fd;                 /* the caller's; open until storvsp_free, or until a removed disk is released */
 	uint8_t  target;             /* < STORVSP_TARGETS */
 	uint8_t  lun;                /* < STORVSP_LUNS */
 	bool     read_only;
+	bool     zeroes;             /* a block device that zeroes by itself what is deallocated; of a file this is found out */
 	bool     no_flush;           /* a flush completes at once and FUA means nothing: for disks that are thrown away after a crash */
 	uint32_t block_size;         /* logical: 512 or 4096 */
 	char     serial[36];         /* VPD page 80h; NUL padded; unique in the partition */
@@ -65,6 +64,21 @@ int storvsp_create(struct vmbus_server *server, struct storvsp_state *state, con
  * and the like say. With O_DIRECT set on the descriptor, guest memory is used as it is where its alignment permits.
  */
 int storvsp_add_disk(struct storvsp *vsp, const struct storvsp_disk_config *config);
+/**
+ * The guest finds no disk there from now on. What it has sent to it before is carried out and answered; then released is called, at the latest
+ * by storvsp_free or storvsp_detach, perhaps from within this: the descriptor is used no more. -ENOENT: there is no such disk.
+ */
+int storvsp_remove_disk(struct storvsp *vsp, uint32_t target, uint32_t lun, void (*released)(void *context), void *context);
+/**
+ * How often a guest that uses the controller has heard since the removal that there is no disk at this address: 0, and it may still take a
+ * new disk there for the old one. UINT32_MAX: no guest uses the controller.
+ */
+uint32_t storvsp_absence_heard(const struct storvsp *vsp, uint32_t target, uint32_t lun);
+/**
+ * The file or device is larger now, and so is the disk; the guest is told. *bytes: how large. -ENOENT; -ERANGE: it is smaller, nothing changes,
+ * requests beyond its end will fail; or what fstat says.
+ */
+int storvsp_disk_grown(struct storvsp *vsp, uint32_t target, uint32_t lun, uint64_t *bytes);
 /** Offers the controller. -ENOSPC if the server has no slot. */
 int storvsp_start(struct storvsp *vsp);
 /** Takes the offers back, waits until no I/O is in flight, frees. NULL is fine. */

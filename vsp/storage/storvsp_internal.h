@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the storage provider's source files share. storvsp.c: life and negotiation. channel.c: packets in and out. request.c: a
- * command from its packet to its answer. request_pool.c: requests' places, order, end. request_state.c: what a successor needs.
- * request_data.c: the guest's buffer. disk.c: what a descriptor can do.
+ * What the storage provider's source files share. storvsp.c: life and negotiation. channel.c: packets in and out. hotplug.c: disks that come,
+ * go and grow. request.c: a command from its packet to its answer. request_pool.c: requests' places, order, end. request_state.c: what a
+ * successor needs. request_data.c: the guest's buffer. disk.c: what a descriptor can do.
  */
 #ifndef BULKHEAD_VSP_STORAGE_STORVSP_INTERNAL_H
 #define BULKHEAD_VSP_STORAGE_STORVSP_INTERNAL_H
@@ -39,6 +39,7 @@ struct request_list {
 
 struct storvsp_disk {
 	struct scsi_disk scsi;
+	int fd;                      /* the user's */
 	int file;                    /* the queue's number */
 	uint32_t memory_align;       /* of a buffer's pieces; 1: any */
 	bool no_flush;
@@ -46,6 +47,9 @@ struct storvsp_disk {
 	uint32_t in_flight;
 	struct request_list waiting; /* for in_flight to fall below STORVSP_DISK_DEPTH */
 	struct storvsp_disk_stats stats;
+	bool removed;                /* nobody finds it any more; the last request frees it */
+	void (*released)(void *context);
+	void *released_context;
 };
 
 struct storvsp_channel {
@@ -88,6 +92,7 @@ struct storvsp {
 	struct storvsp_state *state;
 	struct storvsp_config config;
 	struct disk_queue *queue;
+	bool offered;                /* storvsp_start was called */
 	bool started;                /* work for the queue is waiting for submit */
 	bool reaping, resetting;     /* inside of it */
 	uint32_t max_subchannels;
@@ -96,8 +101,9 @@ struct storvsp {
 	struct request_list free;    /* used as a stack, so that only as many are ever touched as were in flight at once */
 	struct request_list resets;  /* wait for what is older */
 	struct storvsp_disk *disks[STORVSP_TARGETS][STORVSP_LUNS];
-	struct storvsp_disk *disk_list[STORVSP_TARGETS * STORVSP_LUNS]; /* the same */
+	struct storvsp_disk *disk_list[2 * STORVSP_TARGETS * STORVSP_LUNS]; /* the same, and those that were removed and are not released */
 	uint32_t disk_count;
+	uint32_t absence_heard[STORVSP_TARGETS][STORVSP_LUNS]; /* commands that found no disk there */
 	uint64_t luns[STORVSP_TARGETS]; /* which are there, a bit each */
 	struct storvsp_channel channels[STORVSP_CHANNELS];
 	struct request *requests;    /* STORVSP_MAX_REQUESTS */
@@ -135,6 +141,18 @@ static inline struct request *request_pop(struct request_list *list)
 void storvsp_log(const struct storvsp *vsp, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /** Carries out a packet of the negotiation; fills in its status and what it asks for. */
 void storvsp_control(struct storvsp_channel *channel, struct storvsp_packet *packet);
+
+/* hotplug.c */
+/** The guest is told to look for disks again, as soon as there is room. */
+void storvsp_announce(struct storvsp *vsp);
+/** Sends what storvsp_announce could not. */
+void storvsp_announce_again(struct storvsp *vsp);
+/** A guest begins or ends to use the controller: it knows nothing yet, or any more. */
+void storvsp_forget_guest(struct storvsp *vsp);
+/** The guest has sent a command to an address without a disk, or asked which there are. */
+void storvsp_note_absence(struct storvsp *vsp, const struct storvsp_srb *srb);
+/** Frees a disk that has no request any more. */
+void storvsp_disk_free(struct storvsp *vsp, struct storvsp_disk *disk);
 
 /* channel.c */
 int storvsp_offer(struct storvsp *vsp, uint16_t index);
@@ -195,6 +213,7 @@ bool request_get_bounce(struct request *request, uint32_t bytes);
 void request_advance(struct request *request, uint64_t bytes);
 
 /* disk.c */
+int storvsp_disk_size(int fd, uint64_t *bytes);
 int storvsp_disk_open(struct storvsp *vsp, const struct storvsp_disk_config *config, struct storvsp_disk **ret);
 
 #endif

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a successor needs to go on with a controller's work: how far the negotiation came, and the requests that were taken from a ring
- * and not answered yet. No pointers; the layout's version is STORVSP_STATE_VERSION. Starts as zeros; untouched parts cost no memory.
+ * What a successor needs to go on with a controller's work: how far the negotiation came, what the guest is still to be told of its disks,
+ * and the requests that were taken from a ring and not answered yet. Which disks there are is not here: the successor adds those that the
+ * guest has now, with the same addresses. No pointers; the layout's version is STORVSP_STATE_VERSION. Starts as zeros; untouched parts cost
+ * no memory.
  */
 #ifndef BULKHEAD_VSP_STORAGE_STORVSP_STATE_H
 #define BULKHEAD_VSP_STORAGE_STORVSP_STATE_H
@@ -10,8 +12,10 @@
 #include <stdint.h>
 
 #define STORVSP_STATE_MAGIC   0x726f7473u /* "stor" */
-#define STORVSP_STATE_VERSION 1u
+#define STORVSP_STATE_VERSION 2u
 
+#define STORVSP_TARGETS         2u
+#define STORVSP_LUNS            64u  /* of a target */
 #define STORVSP_MAX_REQUESTS    512u
 #define STORVSP_MAX_SUBCHANNELS 15u
 #define STORVSP_MAX_TRANSFER    (1u << 20)
@@ -54,6 +58,9 @@ struct storvsp_state {
 	uint16_t subchannels;     /* offered */
 	uint32_t request_limit;   /* requests[] from here on were never used */
 	uint64_t sequence;        /* of the request taken last */
+	uint32_t in_use;          /* the guest has sent a command since it negotiated: it is told when disks come and go */
+	uint32_t announce;        /* and is to be told so as soon as there is room */
+	uint64_t grown[STORVSP_TARGETS]; /* LUNs, a bit each: the next command hears that the capacity is another */
 	struct storvsp_channel_state channels[1 + STORVSP_MAX_SUBCHANNELS];
 	struct storvsp_request_state requests[STORVSP_MAX_REQUESTS];
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A hostile guest before a controller with two disks: packets of any content in any order, disks that wait or fail, channels that
- * are closed in between. Whatever it does, every request has an end, and nothing stays in flight once its channel is gone.
+ * are closed in between, a third disk that comes, grows and goes. Whatever it does, every request has an end, and nothing stays in flight once
+ * its channel is gone.
  */
 #undef NDEBUG
 #include "controller.h"
@@ -18,6 +19,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct controller c;
+static int plugged = -1;              /* the third disk's file */
+static bool is_plugged, is_leaving;
 
 static int memory_disk(void)
 {
@@ -38,6 +41,34 @@ static void start(void)
 	controller_add(&c, memory_disk(), 0, 0, 512, false);
 	controller_add(&c, memory_disk(), 0, 5, 4096, true);
 	controller_start(&c);
+	plugged = memory_disk();
+}
+
+static void released(void *context)
+{
+	(void)context;
+	is_leaving = false;
+}
+
+/* As a worker does: the same file is not added again before it was released. */
+static void plug(struct input *in)
+{
+	uint64_t bytes = DISK_BYTES + 4096u * input_u8(in);
+
+	if (is_leaving)
+		return;
+	if (!is_plugged) {
+		assert(ftruncate(plugged, DISK_BYTES) == 0);
+		controller_add(&c, plugged, 0, 1, 512, false);
+		is_plugged = true;
+	} else if (bytes & 4096) {
+		assert(ftruncate(plugged, (off_t)bytes) == 0);
+		storvsp_disk_grown(c.vsp, 0, 1, &bytes);
+	} else {
+		is_plugged = false;
+		is_leaving = true;
+		assert(storvsp_remove_disk(c.vsp, 0, 1, released, NULL) == 0);
+	}
 }
 
 static void put(uint16_t type, uint16_t flags, uint64_t id, const void *extension, uint32_t extension_bytes, const void *payload, uint32_t bytes)
@@ -58,7 +89,7 @@ static void put_srb(struct input *in)
 
 	packet.srb.cdb_length = 16;
 	packet.srb.sense_length = shape & 32 ? 20 : input_u8(in);
-	packet.srb.lun = shape & 64 ? 5 : 0;
+	packet.srb.lun = shape & 64 ? (shape & 3 ? 5 : 1) : 0;
 	packet.srb.data_in = shape & 128 ? STORVSP_DATA_IN : STORVSP_DATA_OUT;
 	input_bytes(in, packet.srb.cdb, 16);
 	bytes = pages ? (pages - 1) * 4096 + (input_u32(in) % 4096 & ~7u) + 8 : 0;
@@ -116,13 +147,15 @@ static void step(struct input *in)
 	case 8:
 		storvsp_process_completions(c.vsp);
 		while (guest_take(&c.g, &type, &answer.id, &answer.packet, sizeof answer.packet) >= 0)
-			assert(type == VMBUS_PACKET_COMPLETION);
+			assert(type == VMBUS_PACKET_COMPLETION || answer.packet.operation == STORVSP_ENUMERATE_BUS);
 		return;
 	default:
 		if (what & 64)
 			guest_post_relid(&c.p, VMBUS_MSG_CLOSE, 1);
 		else if (what & 128)
 			c.g.out.header->write_index = input_u32(in);
+		else if (what & 32)
+			plug(in);
 		else
 			c.fake.short_bytes = input_u8(in);
 		return;
@@ -135,6 +168,10 @@ static void settle(void)
 
 	vmbus_server_reset(c.p.server);
 	storvsp_drain(c.vsp);
+	if (is_plugged)
+		storvsp_remove_disk(c.vsp, 0, 1, NULL, NULL);
+	is_plugged = false;
+	assert(!is_leaving);
 	for (uint32_t lun = 0; lun <= 5; lun += 5) {
 		storvsp_get_stats(c.vsp, 0, lun, &stats);
 		assert(stats.pending == 0);

@@ -20,6 +20,14 @@ static int add_file(struct disk_queue *queue, int fd)
 	return fd;
 }
 
+static void remove_file(struct disk_queue *queue, int file)
+{
+	const struct fake_queue *fake = fake_of(queue);
+
+	for (unsigned int i = 0; i < fake->count; i++)
+		assert(fake->ops[i]->file != file);
+}
+
 static bool start(struct disk_queue *queue, struct disk_op *op)
 {
 	struct fake_queue *fake = fake_of(queue);
@@ -109,7 +117,7 @@ static void free_queue(struct disk_queue *queue)
 	fake->freed = true;
 }
 
-static const struct disk_queue_ops fake_ops = { add_file, start, submit, reap, ready, nudge, free_queue };
+static const struct disk_queue_ops fake_ops = { add_file, remove_file, start, submit, reap, ready, nudge, free_queue };
 
 void fake_queue_init(struct fake_queue *fake)
 {
