@@ -8,12 +8,12 @@ _bhctl_names() {
 
 _bhctl() {
 	local word=${COMP_WORDS[COMP_CWORD]} command='' i candidates=''
-	local commands='list show define undefine check dump-xml start shutdown turn-off pause resume reset autostart list-interfaces attach-interface detach-interface set-link set-memory guest-info set-addresses kvp backup copy console exec login events host'
+	local commands='list show define undefine check dump-xml start shutdown turn-off pause resume reset autostart attach-disk detach-disk resize-disk list-interfaces attach-interface detach-interface set-link set-memory guest-info set-addresses kvp backup copy console exec login events host'
 
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--socket | --host | --password-file | --ca-file | --certificate | --key | --timeout | --since | --pool | --disk | --user | --env | --bridge | --mac | --vlan | --mtu) ((i++)) ;;
+		--socket | --host | --password-file | --ca-file | --certificate | --key | --timeout | --since | --pool | --disk | --user | --env | --bridge | --mac | --vlan | --mtu | --cache | --serial) ((i++)) ;;
 		--) return ;;   # what follows is the guest's
 		-*) ;;
 		*)
@@ -28,7 +28,7 @@ _bhctl() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
-	--host | --timeout | --since | --pool | --disk | --user | --env | --bridge | --mac | --vlan | --mtu) return ;;
+	--host | --timeout | --since | --pool | --disk | --user | --env | --bridge | --mac | --vlan | --mtu | --cache | --serial) return ;;
 	esac
 	if [[ $word == -* ]]; then
 		candidates=--help
@@ -39,8 +39,9 @@ _bhctl() {
 		kvp) candidates+=' --pool --json' ;;
 		backup) candidates+=' --disk --timeout' ;;
 		copy) candidates+=' --overwrite --make-path' ;;
+		attach-disk) candidates+=' --readonly --cache --serial --config' ;;
 		attach-interface) candidates+=' --bridge --mac --vlan --mtu --config' ;;
-		detach-interface | set-link) candidates+=' --config' ;;
+		detach-disk | detach-interface | set-link) candidates+=' --config' ;;
 		start) candidates+=' --paused --wait --timeout' ;;
 		shutdown) candidates+=' --all --force --reboot --timeout' ;;
 		console) candidates+=' --no-input --timeout' ;;
@@ -66,6 +67,19 @@ _bhctl() {
 			((COMP_CWORD > i + 1)) && candidates='on off'
 			;;
 		show | dump-xml | list-interfaces) candidates=$(_bhctl_names '') ;;
+		attach-disk)
+			candidates=$(_bhctl_names '')
+			if ((COMP_CWORD == i + 2)); then
+				compopt -o filenames 2>/dev/null
+				mapfile -t COMPREPLY < <(compgen -f -- "$word")
+				return
+			fi
+			((COMP_CWORD == i + 3)) && candidates='sdb sdc sdd sde sdf sdg sdh'
+			;;
+		detach-disk | resize-disk)
+			candidates=$(_bhctl_names '')
+			((COMP_CWORD == i + 2)) && candidates=$(bhctl show "${COMP_WORDS[i + 1]}" --json 2>/dev/null | sed -n 's/.*"target": *"\([^"]*\)".*/\1/p')
+			;;
 		attach-interface | detach-interface | set-link)
 			candidates=$(_bhctl_names '')
 			((COMP_CWORD == i + 2)) && candidates=$(bhctl list-interfaces "${COMP_WORDS[i + 1]}" 2>/dev/null | awk 'NR > 1 { print $1 }')

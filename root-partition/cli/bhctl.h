@@ -18,6 +18,8 @@ struct arguments {
 	bool all, active, json, follow, wait, force, paused, reboot, no_input, terminal;
 	bool has_timeout, has_since, config;
 	const char *bridge, *mac, *vlan, *mtu;
+	bool read_only;
+	const char *cache, *serial;
 	bool overwrite, make_path;
 	const char *pool, *disk;
 	uint64_t timeout_s, since;
@@ -55,6 +57,14 @@ void interfaces_table(const struct value *partition);
 /** Reads and checks the files that args name, and has each stored by `define`; label is how errors name it. Returns an exit code. */
 int define_each(struct arguments *args, int (*define)(struct arguments *args, const char *label, const char *text));
 
+/* interfaces.c, for all kinds of devices */
+/** The words in an attribute's value: nothing that ends it or begins markup. NULL is plain. */
+bool is_plain(const char *text);
+/** A file with one device's element (- is standard input), for the caller to free; label names it in errors. NULL: said why. */
+char *device_read_element(const char *file, const char **label);
+/** Prints what the daemon answered, unless rc is not 0; unrefs reply. Returns rc. */
+int device_report(const char *name, sd_bus_message *reply, int rc);
+
 /** "768MiB", "1GiB", "auto" (0) in bytes. */
 bool memory_size_parse(const char *text, uint64_t *ret);
 
@@ -73,6 +83,9 @@ int command_turn_off(struct arguments *args);
 int command_pause(struct arguments *args);
 int command_resume(struct arguments *args);
 int command_reset(struct arguments *args);
+int command_attach_disk(struct arguments *args);
+int command_detach_disk(struct arguments *args);
+int command_resize_disk(struct arguments *args);
 int command_attach_interface(struct arguments *args);
 int command_detach_interface(struct arguments *args);
 int command_set_link(struct arguments *args);

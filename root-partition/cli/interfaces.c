@@ -64,8 +64,7 @@ int command_list_interfaces(struct arguments *args)
 	return rc;
 }
 
-/* The words in an attribute's value: nothing that ends it or begins markup. */
-static bool is_plain(const char *text)
+bool is_plain(const char *text)
 {
 	return !text || !strpbrk(text, "'<>&");
 }
@@ -91,7 +90,7 @@ static char *element_of(const struct arguments *args)
 	return text;
 }
 
-static char *element_from(const char *file, const char **label)
+char *device_read_element(const char *file, const char **label)
 {
 	const char *path = strcmp(file, "-") ? file : "/dev/stdin";
 	size_t size;
@@ -101,11 +100,11 @@ static char *element_from(const char *file, const char **label)
 	*label = strcmp(file, "-") ? file : "stdin";
 	if (!rc)
 		return text;
-	complain(*label, "%s", rc == -EFBIG ? "too large for an interface" : strerror(-rc));
+	complain(*label, "%s", rc == -EFBIG ? "too large for a device" : strerror(-rc));
 	return NULL;
 }
 
-static int report(const char *name, sd_bus_message *reply, int rc)
+int device_report(const char *name, sd_bus_message *reply, int rc)
 {
 	const char *text = "done";
 
@@ -128,7 +127,7 @@ int command_attach_interface(struct arguments *args)
 		complain(NULL, "attach-interface: give either a file or --bridge");
 		return EXIT_USAGE;
 	}
-	text = args->count == 2 ? element_from(args->words[1], &label) : element_of(args);
+	text = args->count == 2 ? device_read_element(args->words[1], &label) : element_of(args);
 	if (!text)
 		return args->count == 2 ? EXIT_REFUSED : EXIT_USAGE;
 	if (config_parse_interface(label, text, strlen(text), &interface, &error))
@@ -136,7 +135,7 @@ int command_attach_interface(struct arguments *args)
 	else
 		rc = client_call(args, name, "attaching", &reply, "AttachInterface", "sssb", name, label, text, (int)args->config);
 	free(text);
-	return report(name, reply, rc);
+	return device_report(name, reply, rc);
 }
 
 int command_detach_interface(struct arguments *args)
@@ -145,7 +144,7 @@ int command_detach_interface(struct arguments *args)
 	sd_bus_message *reply = NULL;
 	int rc = client_call(args, name, "detaching", &reply, "DetachInterface", "ssb", name, args->words[1], (int)args->config);
 
-	return report(name, reply, rc);
+	return device_report(name, reply, rc);
 }
 
 int command_set_link(struct arguments *args)
@@ -159,5 +158,5 @@ int command_set_link(struct arguments *args)
 		return EXIT_USAGE;
 	}
 	rc = client_call(args, name, "changing the link", &reply, "SetLink", "ssbb", name, args->words[1], (int)!strcmp(state, "up"), (int)args->config);
-	return report(name, reply, rc);
+	return device_report(name, reply, rc);
 }

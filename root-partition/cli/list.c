@@ -106,7 +106,7 @@ static void number_line(const char *label, const struct value *dict, const char 
 
 static void show_disks(const struct value *p)
 {
-	static const char *const headings[] = { "DISK", ">READS", ">WRITES", ">FLUSHES", ">READ", ">WRITTEN", ">ERRORS", ">PENDING", "SOURCE" };
+	static const char *const headings[] = { "DISK", ">SIZE", ">READS", ">WRITES", ">FLUSHES", ">READ", ">WRITTEN", ">ERRORS", ">PENDING", "SOURCE" };
 	static const char *const counters[] = { "reads", "writes", "flushes", NULL, NULL, "errors", "pending" };
 	const struct value *disks = value_get(p, "disks");
 	struct table *table;
@@ -114,22 +114,24 @@ static void show_disks(const struct value *p)
 	if (!disks || !disks->first)
 		return;
 	putchar('\n');
-	table = table_new(9, headings);
+	table = table_new(10, headings);
 	for (const struct value *d = disks->first; d; d = d->next) {
 		char cells[9][32] = { "" }, source[4200];
-		const char *row[9];
+		const char *row[10];
 
 		snprintf(cells[0], sizeof cells[0], "%.31s", value_text(d, "target"));
+		if (value_get(d, "size_bytes"))
+			format_bytes(value_count(d, "size_bytes"), cells[1]);
 		for (unsigned i = 0; value_get(d, "reads") && i < 7; i++)
 			if (counters[i])
-				snprintf(cells[i + 1], sizeof cells[0], "%" PRIu64, value_count(d, counters[i]));
+				snprintf(cells[i + 2], sizeof cells[0], "%" PRIu64, value_count(d, counters[i]));
 			else
-				format_bytes(value_count(d, i == 3 ? "read_bytes" : "written_bytes"), cells[i + 1]);
+				format_bytes(value_count(d, i == 3 ? "read_bytes" : "written_bytes"), cells[i + 2]);
 		snprintf(source, sizeof source, "%s%s%s", value_text(d, "source"), value_count(d, "readonly") ? " (read-only)" : "",
 			 strcmp(value_text(d, "cache"), "unsafe") ? "" : " (cache unsafe)");
-		for (unsigned i = 0; i < 8; i++)
+		for (unsigned i = 0; i < 9; i++)
 			row[i] = cells[i];
-		row[8] = source;
+		row[9] = source;
 		table_row(table, row);
 	}
 	table_write(stdout, table, 0);

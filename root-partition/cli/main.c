@@ -15,6 +15,7 @@ enum {
 	CONFIG = 2048, BRIDGE = 4096, MAC = 8192, VLAN = 16384, MTU = 32768,
 	USER = 1 << 20, VARIABLE = 1 << 21, TERMINAL = 1 << 22,
 	POOL = 1 << 23, DISK = 1 << 24, OVERWRITE = 1 << 25, MAKE_PATH = 1 << 26,
+	READ_ONLY = 1 << 27, CACHE = 1 << 28, SERIAL = 1 << 29,
 };
 
 static const struct command {
@@ -44,6 +45,16 @@ static const struct command {
 	{ "resume", command_resume, 0, 1, -1, false, "NAME...", "Let the virtual processors go on." },
 	{ "reset", command_reset, 0, 1, -1, false, "NAME...", "Reset hard: the guest boots afresh." },
 	{ "autostart", command_autostart, 0, 2, 2, false, "NAME on|off", "Whether it starts with the machine." },
+	{ "attach-disk", command_attach_disk, CONFIG | READ_ONLY | CACHE | SERIAL, 2, 3, false,
+	  "NAME {FILE | SOURCE TARGET [--readonly] [--cache MODE] [--serial TEXT]} [--config]",
+	  "Add a disk to a running partition: a <disk> element in FILE (- is standard input), or an image or block device as TARGET\n"
+	  "(sdb, or CONTROLLER:LUN). With --config its definition gets it too; one that is off is changed there alone." },
+	{ "detach-disk", command_detach_disk, CONFIG, 2, 2, false, "NAME TARGET [--config]",
+	  "Take a disk away from a running partition, as pulling it out does: have the guest unmount it first. With --config from\n"
+	  "its definition too." },
+	{ "resize-disk", command_resize_disk, 0, 2, 3, false, "NAME TARGET [SIZE]",
+	  "Make a disk of a running partition larger: its file is given SIZE (as in 20GiB), or without one the guest is told of the\n"
+	  "size that file or device have now. Never smaller." },
 	{ "list-interfaces", command_list_interfaces, JSON, 1, 1, false, "NAME [--json]", "List its network interfaces with their counters." },
 	{ "attach-interface", command_attach_interface, CONFIG | BRIDGE | MAC | VLAN | MTU, 1, 2, false,
 	  "NAME {FILE | --bridge BRIDGE [--mac ADDRESS] [--vlan ID] [--mtu BYTES]} [--config]",
@@ -92,6 +103,7 @@ static const struct option long_options[] = {
 	{ "vlan", required_argument, NULL, VLAN }, { "mtu", required_argument, NULL, MTU },
 	{ "pool", required_argument, NULL, POOL }, { "disk", required_argument, NULL, DISK },
 	{ "overwrite", no_argument, NULL, OVERWRITE }, { "make-path", no_argument, NULL, MAKE_PATH },
+	{ "readonly", no_argument, NULL, READ_ONLY }, { "cache", required_argument, NULL, CACHE }, { "serial", required_argument, NULL, SERIAL },
 	{ "user", required_argument, NULL, USER }, { "env", required_argument, NULL, VARIABLE }, { "tty", no_argument, NULL, TERMINAL },
 	{ "host", required_argument, NULL, 'H' }, { "password-file", required_argument, NULL, 'P' }, { "ca-file", required_argument, NULL, 'A' },
 	{ "certificate", required_argument, NULL, 'C' }, { "key", required_argument, NULL, 'K' },
@@ -151,6 +163,9 @@ static bool set_option(struct arguments *args, int option)
 	case MAC: args->mac = optarg; return true;
 	case VLAN: args->vlan = optarg; return true;
 	case MTU: args->mtu = optarg; return true;
+	case READ_ONLY: args->read_only = true; return true;
+	case CACHE: args->cache = optarg; return true;
+	case SERIAL: args->serial = optarg; return true;
 	case TERMINAL: args->terminal = true; return true;
 	case POOL: args->pool = optarg; return true;
 	case DISK: args->disk = optarg; return true;

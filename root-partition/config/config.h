@@ -137,23 +137,31 @@ char *config_text_with_autostart(const char *text, size_t size, bool autostart);
  */
 int config_parse_interface(const char *file, const char *text, size_t size, struct config_interface *ret, struct config_error *error);
 
+/** The same of one <disk>; ret->source is the caller's to free. */
+int config_parse_disk(const char *file, const char *text, size_t size, struct config_disk *ret, struct config_error *error);
+/** A disk's address as people write it: "sdb", or "0:5" for controller 0, LUN 5. Returns 0 or -1. */
+int config_target_parse(const char *text, uint8_t *controller, uint8_t *lun);
+
 /** Six bytes in hex with ':' or '-' between. Returns 0 or -1. */
 int config_mac_parse(const char *text, uint8_t mac[CONFIG_MAC_BYTES]);
 void config_mac_format(const uint8_t mac[CONFIG_MAC_BYTES], char text[CONFIG_MAC_TEXT]);
 /** A random address with Hyper-V's prefix, 00:15:5d. Returns 0 or a negative errno. */
 int config_mac_generate(uint8_t mac[CONFIG_MAC_BYTES]);
 
-/** The <interface> of text that config_parse_interface() accepted, with <mac> inserted unless mac is NULL. Caller frees; NULL: no memory. */
-char *config_interface_element(const char *text, size_t size, const uint8_t *mac);
+/**
+ * The element of text that config_parse_interface() or config_parse_disk() accepted, of an interface with <mac> inserted unless mac is NULL.
+ * Caller frees; NULL: no memory.
+ */
+char *config_device_element(const char *text, size_t size, const uint8_t *mac);
 
-/* For text that config_parse() accepted, with an <interface> of that index. The caller frees; NULL: no memory. */
+/* For text that config_parse() accepted, with an <interface> (or another device) of that index. The caller frees; NULL: no memory. */
 /** With <mac> inserted into an interface that has none. */
 char *config_text_with_mac(const char *text, size_t size, uint32_t index, const uint8_t mac[CONFIG_MAC_BYTES]);
 /** With <link state=> changed or inserted. */
 char *config_text_with_link(const char *text, size_t size, uint32_t index, bool up);
-char *config_text_without_interface(const char *text, size_t size, uint32_t index);
-/** With the text of one more <interface> at the end of <devices>. */
-char *config_text_with_interface(const char *text, size_t size, const char *element);
+char *config_text_without_device(const char *text, size_t size, const char *name, uint32_t index);
+/** With the text of one more device at the end of <devices>. */
+char *config_text_with_device(const char *text, size_t size, const char *element);
 
 /** Reads a whole file of at most `limit` bytes, NUL-terminated. Returns 0 or a negative errno (-EFBIG: too large). */
 int config_read_file(int dirfd, const char *path, size_t limit, char **ret_text, size_t *ret_size);

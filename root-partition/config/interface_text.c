@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* MAC addresses as text, and edits of a definition's <interface> elements: everything else in the text stays as it is. */
+/* MAC addresses as text, and edits of the devices in a definition: everything else in the text stays as it is. */
 #include "root-partition/config/config.h"
 
 #include <errno.h>
@@ -33,15 +33,15 @@ static const struct markup_tag *find_devices(const struct markup *markup, const 
 	return NULL;
 }
 
-/* The n-th <interface> in <devices>. */
-static const struct markup_tag *find_interface(const struct markup *markup, const char *text, uint32_t n)
+/* The n-th element of that name in <devices>. */
+static const struct markup_tag *find_device(const struct markup *markup, const char *text, const char *name, uint32_t n)
 {
 	const struct markup_tag *devices = find_devices(markup, text);
 
 	for (uint32_t i = 0; devices && i < markup->count; i++) {
 		const struct markup_tag *tag = &markup->tags[i];
 
-		if (tag->depth == 2 && tag->start > devices->start && tag->end <= devices->inside_end && edit_tag_is(text, tag, "interface") && !n--)
+		if (tag->depth == 2 && tag->start > devices->start && tag->end <= devices->inside_end && edit_tag_is(text, tag, name) && !n--)
 			return tag;
 	}
 	return NULL;
@@ -69,14 +69,14 @@ char *config_text_with_mac(const char *text, size_t size, uint32_t index, const 
 		return NULL;
 	config_mac_format(mac, address);
 	snprintf(element, sizeof element, "<mac address='%s'/>", address);
-	source = find_inside(&markup, text, find_interface(&markup, text, index), "source");
+	source = find_inside(&markup, text, find_device(&markup, text, "interface", index), "source");
 	if (source)
 		result = edit_insert_behind(text, size, source, element);
 	markup_free(&markup);
 	return result;
 }
 
-char *config_interface_element(const char *text, size_t size, const uint8_t *mac)
+char *config_device_element(const char *text, size_t size, const uint8_t *mac)
 {
 	char element[64], address[CONFIG_MAC_TEXT], *result = NULL;
 	const struct markup_tag *root, *source;
@@ -108,7 +108,7 @@ char *config_text_with_link(const char *text, size_t size, uint32_t index, bool 
 
 	if (markup_scan(text, size, &markup, &error))
 		return NULL;
-	interface = find_interface(&markup, text, index);
+	interface = find_device(&markup, text, "interface", index);
 	link = find_inside(&markup, text, interface, "link");
 	source = find_inside(&markup, text, interface, "source");
 	if (link)
@@ -119,9 +119,9 @@ char *config_text_with_link(const char *text, size_t size, uint32_t index, bool 
 	return result;
 }
 
-char *config_text_without_interface(const char *text, size_t size, uint32_t index)
+char *config_text_without_device(const char *text, size_t size, const char *name, uint32_t index)
 {
-	const struct markup_tag *interface;
+	const struct markup_tag *device;
 	struct markup_error error;
 	struct markup markup;
 	char *result = NULL;
@@ -129,23 +129,23 @@ char *config_text_without_interface(const char *text, size_t size, uint32_t inde
 
 	if (markup_scan(text, size, &markup, &error))
 		return NULL;
-	interface = find_interface(&markup, text, index);
-	if (interface) {
-		from = interface->start;
+	device = find_device(&markup, text, name, index);
+	if (device) {
+		from = device->start;
 		while (from && strchr(" \t", text[from - 1]))
 			from--;
 		if (from && text[from - 1] == '\n')   /* its own line goes too */
 			from--;
 		else
-			from = interface->start;
-		result = edit_replace(text, size, from, interface->end, "");
+			from = device->start;
+		result = edit_replace(text, size, from, device->end, "");
 	}
 	markup_free(&markup);
 	return result;
 }
 
 /* Into <devices>, in front of its end tag, or with a <devices> of its own in front of </partition>. */
-char *config_text_with_interface(const char *text, size_t size, const char *element)
+char *config_text_with_device(const char *text, size_t size, const char *element)
 {
 	const struct markup_tag *devices;
 	struct markup_error error;

@@ -242,7 +242,7 @@ int reader_walk(struct reader *r, const xmlNode *root, const struct element_rule
 {
 	if (root->ns || strcmp((const char *)root->name, rule->name))
 		return reader_fail(r, root, "unknown root element; %s is %s <%s>", rule == &partition_rule ? "a definition" : "this",
-				   rule == &partition_rule ? "a" : "an", rule->name);
+				   rule == &interface_rule ? "an" : "a", rule->name);
 	return walk(r, root, rule);
 }
 
@@ -353,27 +353,48 @@ out:
 	return rc;
 }
 
-int config_parse_interface(const char *file, const char *text, size_t size, struct config_interface *ret, struct config_error *error)
+/* The text of one device, as the only one of a partition_config. NULL: error is set. */
+static struct partition_config *parse_device(const char *file, const char *text, size_t size, const struct element_rule *rule,
+					     struct config_error *error)
 {
 	struct partition_config *config = NULL;
 	struct markup markup = { 0 };
 	struct reader reader = { .file = file, .markup = &markup, .error = error };
 	xmlDoc *doc = read_text(file, text, size, &markup, error);
-	int rc = -1;
 
-	if (!doc || !(config = new_config(file, error)))
-		goto out;
-	reader.config = config;
-	if (reader_walk(&reader, xmlDocGetRootElement(doc), &interface_rule))
-		goto out;
-	*ret = config->interfaces[0];
-	rc = 0;
-out:
-	config_free(config);
+	if (doc)
+		config = reader.config = new_config(file, error);
+	if (config && reader_walk(&reader, xmlDocGetRootElement(doc), rule)) {
+		config_free(config);
+		config = NULL;
+	}
 	xmlFreeDoc(doc);
 	reader_release(&reader);
 	markup_free(&markup);
-	return rc;
+	return config;
+}
+
+int config_parse_interface(const char *file, const char *text, size_t size, struct config_interface *ret, struct config_error *error)
+{
+	struct partition_config *config = parse_device(file, text, size, &interface_rule, error);
+
+	if (!config)
+		return -1;
+	*ret = config->interfaces[0];
+	config_free(config);
+	return 0;
+}
+
+int config_parse_disk(const char *file, const char *text, size_t size, struct config_disk *ret, struct config_error *error)
+{
+	struct partition_config *config = parse_device(file, text, size, &disk_rule, error);
+
+	if (!config)
+		return -1;
+	*ret = config->disks[0];
+	config->disks[0].source = NULL;
+	config_free(config);
+	return 0;
 }
 
 void config_free(struct partition_config *config)

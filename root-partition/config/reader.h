@@ -34,7 +34,7 @@ struct element_rule {
 	int (*end)(struct reader *reader, const xmlNode *node);
 };
 
-extern const struct element_rule partition_rule;
+extern const struct element_rule partition_rule, disk_rule;
 /* interface.c */
 extern const struct element_rule interface_rule, interface_children[];
 int interface_begin(struct reader *reader, const xmlNode *node, const char *text);

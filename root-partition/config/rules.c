@@ -254,6 +254,8 @@ static const struct element_rule disk_children[] = {
 	{ 0 }
 };
 
+const struct element_rule disk_rule = { "disk", HOLDS_ELEMENTS, MANY, ATTRIBUTES("!type", "device"), disk_children, begin_disk, NULL };
+
 static const struct element_rule devices_children[] = {
 	{ "disk", HOLDS_ELEMENTS, MANY, ATTRIBUTES("!type", "device"), disk_children, begin_disk, NULL },
 	{ "interface", HOLDS_ELEMENTS, MANY, ATTRIBUTES("!type"), interface_children, interface_begin, NULL },

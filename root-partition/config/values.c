@@ -102,6 +102,23 @@ int value_path(struct reader *r, const xmlNode *node, const char *attribute, con
 	return value_copy(r, node, text, 4095, ret);
 }
 
+int config_target_parse(const char *text, uint8_t *controller, uint8_t *lun)
+{
+	unsigned int c, l;
+	char end;
+
+	if (!strncmp(text, "sd", 2) && text[2] >= 'a' && text[2] <= 'p' && !text[3]) {
+		*controller = 0;
+		*lun = (uint8_t)(text[2] - 'a');
+		return 0;
+	}
+	if (strspn(text, "0123456789:") != strlen(text) || sscanf(text, "%1u:%2u%c", &c, &l, &end) != 2 || c > 3 || l > 63)
+		return -1;
+	*controller = (uint8_t)c;
+	*lun = (uint8_t)l;
+	return 0;
+}
+
 int value_target(struct reader *r, const xmlNode *node, struct config_disk *disk)
 {
 	static const struct value_choice buses[] = { { "scsi", 0 }, { NULL, 0 } };

@@ -90,11 +90,20 @@ void api_close_entry(int *rc, sd_bus_message *m)
 		*rc = sd_bus_message_close_container(m);
 }
 
+static const struct worker_disk_stats *disk_stats_of(const struct worker_stats *stats, const struct config_disk *d)
+{
+	for (uint32_t i = 0; stats && i < stats->disk_count && i < WORKER_MAX_DISKS; i++)
+		if (stats->disk[i].controller == d->controller && stats->disk[i].target == 0 && stats->disk[i].lun == d->lun)
+			return &stats->disk[i];
+	return NULL;
+}
+
 static void put_disks(int *rc, sd_bus_message *m, const struct partition_config *c, const struct worker_stats *stats)
 {
 	api_open_entry(rc, m, "disks", "aa{sv}");
 	for (uint32_t i = 0; i < c->disk_count && *rc >= 0; i++) {
 		const struct config_disk *d = &c->disks[i];
+		const struct worker_disk_stats *s = disk_stats_of(stats, d);
 
 		*rc = sd_bus_message_open_container(m, 'a', "{sv}");
 		api_put(rc, m, "target", "s", d->target);
@@ -105,15 +114,16 @@ static void put_disks(int *rc, sd_bus_message *m, const struct partition_config 
 		api_put(rc, m, "readonly", "b", (int)d->read_only);
 		api_put(rc, m, "cache", "s", d->cache == CONFIG_CACHE_UNSAFE ? "unsafe" : "none");
 		api_put(rc, m, "serial", "s", d->serial);
-		if (stats && i < stats->disk_count) {
-			api_put(rc, m, "reads", "t", stats->disk[i].reads);
-			api_put(rc, m, "writes", "t", stats->disk[i].writes);
-			api_put(rc, m, "flushes", "t", stats->disk[i].flushes);
-			api_put(rc, m, "unmaps", "t", stats->disk[i].unmaps);
-			api_put(rc, m, "read_bytes", "t", stats->disk[i].read_bytes);
-			api_put(rc, m, "written_bytes", "t", stats->disk[i].written_bytes);
-			api_put(rc, m, "errors", "t", stats->disk[i].errors);
-			api_put(rc, m, "pending", "t", stats->disk[i].pending);
+		if (s) {
+			api_put(rc, m, "size_bytes", "t", s->size_bytes);
+			api_put(rc, m, "reads", "t", s->reads);
+			api_put(rc, m, "writes", "t", s->writes);
+			api_put(rc, m, "flushes", "t", s->flushes);
+			api_put(rc, m, "unmaps", "t", s->unmaps);
+			api_put(rc, m, "read_bytes", "t", s->read_bytes);
+			api_put(rc, m, "written_bytes", "t", s->written_bytes);
+			api_put(rc, m, "errors", "t", s->errors);
+			api_put(rc, m, "pending", "t", s->pending);
 		}
 		if (*rc >= 0)
 			*rc = sd_bus_message_close_container(m);

@@ -55,4 +55,12 @@ int api_run_freeze(sd_bus_message *call, struct partition *partition, sd_bus_err
 int api_run_open_disk(sd_bus_message *call, struct partition *partition, sd_bus_error *error);
 int api_run_copy(sd_bus_message *call, struct partition *partition, sd_bus_error *error);
 
+/* api_devices.c */
+int api_run_attach_interface(sd_bus_message *call, struct partition *partition, sd_bus_error *error);
+int api_run_detach_interface(sd_bus_message *call, struct partition *partition, sd_bus_error *error);
+int api_run_set_link(sd_bus_message *call, struct partition *partition, sd_bus_error *error);
+int api_run_attach_disk(sd_bus_message *call, struct partition *partition, sd_bus_error *error);
+int api_run_detach_disk(sd_bus_message *call, struct partition *partition, sd_bus_error *error);
+int api_run_resize_disk(sd_bus_message *call, struct partition *partition, sd_bus_error *error);
+
 #endif

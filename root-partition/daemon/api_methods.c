@@ -7,7 +7,6 @@
 #include <unistd.h>
 #include "root-partition/daemon/api_internal.h"
 #include "root-partition/daemon/events.h"
-#include "root-partition/daemon/interfaces.h"
 #include "root-partition/daemon/memory.h"
 #include "root-partition/daemon/text.h"
 
@@ -222,39 +221,6 @@ static int run_set_autostart(sd_bus_message *call, struct partition *p, sd_bus_e
 	return rc ? api_fail(e, rc, error.text) : sd_bus_reply_method_return(call, "s", on ? "starts with the machine" : "does not start with the machine");
 }
 
-static int run_attach_interface(sd_bus_message *call, struct partition *p, sd_bus_error *e)
-{
-	const char *file, *text;
-	int stored, rc = sd_bus_message_read(call, "ssb", &file, &text, &stored);
-
-	(void)e;
-	if (rc >= 0)
-		partition_attach_interface(p, file, text, stored, api_done, sd_bus_message_ref(call));
-	return rc < 0 ? rc : 1;
-}
-
-static int run_detach_interface(sd_bus_message *call, struct partition *p, sd_bus_error *e)
-{
-	const char *mac;
-	int stored, rc = sd_bus_message_read(call, "sb", &mac, &stored);
-
-	(void)e;
-	if (rc >= 0)
-		partition_detach_interface(p, mac, stored, api_done, sd_bus_message_ref(call));
-	return rc < 0 ? rc : 1;
-}
-
-static int run_set_link(sd_bus_message *call, struct partition *p, sd_bus_error *e)
-{
-	const char *mac;
-	int up, stored, rc = sd_bus_message_read(call, "sbb", &mac, &up, &stored);
-
-	(void)e;
-	if (rc >= 0)
-		partition_set_link(p, mac, up, stored, api_done, sd_bus_message_ref(call));
-	return rc < 0 ? rc : 1;
-}
-
 static int run_set_memory(sd_bus_message *call, struct partition *p, sd_bus_error *e)
 {
 	uint64_t bytes;
@@ -299,9 +265,12 @@ static const struct verb_row {
 	{ "Console", true, run_console },
 	{ "Vsock", true, run_vsock },             /* whoever connects may run commands in the guest */
 	{ "SetAutostart", true, run_set_autostart },
-	{ "AttachInterface", true, run_attach_interface },
-	{ "DetachInterface", true, run_detach_interface },
-	{ "SetLink", true, run_set_link },
+	{ "AttachInterface", true, api_run_attach_interface },
+	{ "DetachInterface", true, api_run_detach_interface },
+	{ "SetLink", true, api_run_set_link },
+	{ "AttachDisk", true, api_run_attach_disk },
+	{ "DetachDisk", true, api_run_detach_disk },
+	{ "ResizeDisk", true, api_run_resize_disk },
 	{ "SetMemory", true, run_set_memory },
 	{ "Undefine", true, run_undefine },
 	{ "GuestInfo", true, api_run_guest_info },
@@ -465,6 +434,9 @@ static const sd_bus_vtable manager_table[] = {
 	METHOD("AttachInterface", "sssb", "s", on_named_method),
 	METHOD("DetachInterface", "ssb", "s", on_named_method),
 	METHOD("SetLink", "ssbb", "s", on_named_method),
+	METHOD("AttachDisk", "sssb", "s", on_named_method),
+	METHOD("DetachDisk", "ssb", "s", on_named_method),
+	METHOD("ResizeDisk", "sst", "s", on_named_method),
 	METHOD("SetMemory", "st", "s", on_named_method),
 	METHOD("Undefine", "s", "s", on_named_method),
 	METHOD("GuestInfo", "s", "a{sv}", on_named_method),
@@ -502,6 +474,9 @@ static const sd_bus_vtable partition_table[] = {
 	METHOD("AttachInterface", "ssb", "s", on_partition_method),
 	METHOD("DetachInterface", "sb", "s", on_partition_method),
 	METHOD("SetLink", "sbb", "s", on_partition_method),
+	METHOD("AttachDisk", "ssb", "s", on_partition_method),
+	METHOD("DetachDisk", "sb", "s", on_partition_method),
+	METHOD("ResizeDisk", "st", "s", on_partition_method),
 	METHOD("SetMemory", "t", "s", on_partition_method),
 	METHOD("Undefine", "", "s", on_partition_method),
 	METHOD("GuestInfo", "", "a{sv}", on_partition_method),

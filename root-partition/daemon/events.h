@@ -12,7 +12,7 @@
 struct event {
 	uint64_t sequence, realtime_us;
 	char     partition[64];
-	char     kind[24];           /* "state", "defined", "undefined", "redefined", "adopted", "integration", "crashed", "reset", "interface" */
+	char     kind[24];           /* "state", "defined", "undefined", "redefined", "adopted", "integration", "crashed", "reset", "interface", "disk" */
 	char     state[16];
 	char     text[512];
 };

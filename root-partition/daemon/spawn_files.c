@@ -4,15 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "abi/tlfs.h"
+#include "root-partition/daemon/disk_file.h"
 #include "root-partition/daemon/sockets.h"
 
 #define WORKER_FIRST_FD 3
@@ -38,79 +37,14 @@ static int open_image(struct spawn *s, const char *what, const char *path, int32
 	return 0;
 }
 
-/*
- * The lock belongs to the open file description, which the worker keeps: it holds as long as the worker lives, whatever becomes
- * of the daemon, and ends with it.
- */
-static int lock_disk(struct spawn *s, const struct config_disk *disk, int fd)
-{
-	struct flock lock = { .l_type = disk->read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET };
-
-	if (fcntl(fd, F_OFD_SETLK, &lock) == 0 || (errno != EAGAIN && errno != EACCES))
-		return 0;   /* a file system without locks is no reason to refuse */
-	return spawn_fail(s, EBUSY, "disk %s: %s is in use by another partition or program", disk->target, disk->source);
-}
-
-static int disk_block_size(const struct config_disk *disk, int fd)
-{
-	int size = 512;
-
-	if (disk->block_size)
-		return (int)disk->block_size;
-	if (disk->block && ioctl(fd, BLKSSZGET, &size) == 0 && size == 4096)
-		return 4096;
-	return 512;
-}
-
-
-/* Whether direct I/O in units of block_size works: a read of one block tells on every kernel. */
-static bool direct_io_fits(int fd, int block_size)
-{
-	void *buffer;
-	ssize_t n;
-
-	if (posix_memalign(&buffer, 4096, 4096))
-		return false;
-	n = pread(fd, buffer, (size_t)block_size, 0);
-	free(buffer);
-	return n >= 0 || errno != EINVAL;
-}
-
 static int open_disk(struct spawn *s, const struct config_disk *disk, struct worker_disk *ret)
 {
-	int flags = (disk->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-	int direct = disk->cache == CONFIG_CACHE_NONE ? O_DIRECT : 0, fd, block_size;
-	struct stat st;
+	char why[400];
+	int fd = -1, rc = disk_file_open(disk, &fd, ret, why, sizeof why);
 
-	if (disk->block && !disk->read_only)
-		flags |= O_EXCL;   /* refused while it is mounted */
-	fd = open(disk->source, flags | direct);
-	if (fd < 0 && errno == EINVAL && direct) {
-		direct = 0;        /* tmpfs and others know no direct I/O */
-		fd = open(disk->source, flags);
-	}
-	if (fd < 0)
-		return spawn_fail(s, errno, "disk %s: %s: %s%s", disk->target, disk->source, strerror(errno),
-				  errno == EBUSY ? "; it is mounted or used otherwise" : "");
-	if (fstat(fd, &st) < 0 || !(disk->block ? S_ISBLK(st.st_mode) : S_ISREG(st.st_mode))) {
-		close(fd);
-		return spawn_fail(s, EINVAL, "disk %s: %s is no %s; its type in the definition is '%s'", disk->target, disk->source,
-				  disk->block ? "block device" : "regular file", disk->block ? "block" : "file");
-	}
-	block_size = disk_block_size(disk, fd);
-	if (direct && !direct_io_fits(fd, block_size))
-		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_DIRECT);
-	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
-	if (lock_disk(s, disk, fd)) {
-		close(fd);
-		return -1;
-	}
+	if (rc)
+		return spawn_fail(s, rc, "%s", why);
 	ret->fd = spawn_give(s, fd);
-	ret->flags = (disk->read_only ? WORKER_DISK_READ_ONLY : 0) | (disk->cache == CONFIG_CACHE_UNSAFE ? WORKER_DISK_NO_FLUSH : 0);
-	ret->controller = disk->controller;
-	ret->lun = disk->lun;
-	ret->block_size = (uint32_t)block_size;
-	memcpy(ret->serial, disk->serial, strlen(disk->serial));
 	return 0;
 }
 

@@ -21,6 +21,7 @@
 enum worker_disk_flags {
 	WORKER_DISK_READ_ONLY = 1,
 	WORKER_DISK_NO_FLUSH  = 2,   /* cache='unsafe': a flush completes at once */
+	WORKER_DISK_ZEROES    = 4,   /* a block device that zeroes by itself what is deallocated: the worker cannot find that out */
 };
 
 struct worker_disk {
@@ -127,6 +128,9 @@ enum worker_message_type {
 	WORKER_ATTACH_INTERFACE = 32, /* struct worker_attach, with queue_count descriptors in a control message */
 	WORKER_DETACH_INTERFACE,     /* struct worker_interface_request; replied to when its descriptors are closed */
 	WORKER_SET_LINK,             /* struct worker_interface_request */
+	WORKER_ATTACH_DISK = 40,     /* struct worker_attach_disk, with the descriptor in a control message */
+	WORKER_DETACH_DISK,          /* struct worker_disk_request; replied to when it is closed and the guest knows, or with what is to come */
+	WORKER_RESIZE_DISK,          /* struct worker_disk_request; the reply's text says how large the disk is then */
 	WORKER_SET_MEMORY = 48,      /* struct worker_set_memory */
 	/* through the guest's integration services; replied to when the guest has answered */
 	WORKER_KVP = 56,             /* struct worker_kvp, replied to by WORKER_KVP_REPLY */
@@ -192,6 +196,18 @@ struct worker_interface_request {
 	uint8_t  mac[6];             /* which one */
 	uint8_t  up;                 /* WORKER_SET_LINK: 0 or 1 */
 	uint8_t  reserved;
+};
+
+struct worker_attach_disk {
+	struct worker_message header;
+	struct worker_disk disk;             /* fd is not read: the descriptor comes along */
+};
+
+struct worker_disk_request {
+	struct worker_message header;
+	uint8_t  controller, target, lun;    /* which one */
+	uint8_t  reserved[5];
+	uint64_t bytes;                      /* WORKER_RESIZE_DISK: what its file is to have; 0: the size that it has */
 };
 
 struct worker_set_memory {
@@ -262,7 +278,9 @@ struct worker_stats {
 	uint64_t exits[16];          /* sum of all VPs, by enum bh_exit_reason */
 	uint64_t dispatches, guest_tsc, hypervisor_tsc;
 	uint32_t vp_count, disk_count;
-	struct {
+	struct worker_disk_stats {
+		uint8_t  controller, target, lun, reserved[5];
+		uint64_t size_bytes;
 		uint64_t reads, writes, flushes, unmaps, read_bytes, written_bytes, errors, pending;
 	} disk[WORKER_MAX_DISKS];
 	uint32_t interface_count, reserved;

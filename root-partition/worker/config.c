@@ -27,18 +27,25 @@ static int is_open(int fd)
 	return fd >= 0 && fcntl(fd, F_GETFD) >= 0;
 }
 
+int config_check_disk(const struct worker_disk *d, char *why, size_t size)
+{
+	if (!is_open(d->fd))
+		return refuse(why, size, "descriptor %d is not open", d->fd);
+	if (d->controller > 3 || d->target > 1 || d->lun > 63)
+		return refuse(why, size, "no such address: controller %u, target %u, lun %u", d->controller, d->target, d->lun);
+	if (d->block_size != 512 && d->block_size != 4096)
+		return refuse(why, size, "block size %u is neither 512 nor 4096", d->block_size);
+	return 0;
+}
+
 static int check_disk(const struct worker_config *c, unsigned int index, char *why, size_t size)
 {
 	const struct worker_disk *d = &c->disk[index], *other;
+	char reason[128];
 	unsigned int i;
 
-	if (!is_open(d->fd))
-		return refuse(why, size, "disk %u: descriptor %d is not open", index, d->fd);
-	if (d->controller > 3 || d->target > 1 || d->lun > 63)
-		return refuse(why, size, "disk %u: no such address: controller %u, target %u, lun %u", index, d->controller,
-			      d->target, d->lun);
-	if (d->block_size != 512 && d->block_size != 4096)
-		return refuse(why, size, "disk %u: block size %u is neither 512 nor 4096", index, d->block_size);
+	if (config_check_disk(d, reason, sizeof reason) < 0)
+		return refuse(why, size, "disk %u: %s", index, reason);
 	for (i = 0; i < index; i++) {
 		other = &c->disk[i];
 		if (other->controller == d->controller && other->target == d->target && other->lun == d->lun)

@@ -153,6 +153,42 @@ static void change_interface(struct control *c, const struct worker_interface_re
 	reply(c, &request->header, rc, rc == -ENOENT ? "there is none with this address" : rc < 0 ? strerror(-rc) : "");
 }
 
+static void attach_disk(struct control *c, struct worker_attach_disk *request, struct received *fds)
+{
+	char why[160] = "attach request of a wrong size";
+	int rc = -EINVAL;
+
+	if (request->header.size == sizeof *request && fds->count == 1) {
+		request->disk.fd = fds->fd[0];
+		rc = config_check_disk(&request->disk, why, sizeof why);
+	}
+	if (rc == 0) {
+		fds->count = 0;      /* its own now, whatever comes of it */
+		rc = services_attach_disk(c->machine->services, &request->disk, why, sizeof why);
+	}
+	reply(c, &request->header, rc, rc < 0 ? why : "");
+}
+
+static void change_disk(struct control *c, const struct worker_disk_request *request)
+{
+	const struct control_ticket ticket = { .control = c, .client = c->client_number, .sequence = request->header.sequence };
+	char text[160] = "disk request of a wrong size";
+	uint64_t size = 0;
+	int rc = -EINVAL;
+
+	if (request->header.size == sizeof *request && request->header.type == WORKER_DETACH_DISK) {
+		rc = services_detach_disk(c->machine->services, request, &ticket);
+		if (rc == 0)
+			return;
+		snprintf(text, sizeof text, "there is none at this address");
+	} else if (request->header.size == sizeof *request) {
+		rc = services_resize_disk(c->machine->services, request, &size, text, sizeof text);
+		if (rc == 0)
+			snprintf(text, sizeof text, "%llu bytes", (unsigned long long)size);
+	}
+	reply(c, &request->header, rc, text);
+}
+
 static void set_memory(struct control *c, const struct worker_set_memory *request)
 {
 	struct dynamic_memory *memory = services_memory(c->machine->services);
@@ -204,6 +240,13 @@ static void handle_request(struct control *c, struct worker_message *request, st
 	case WORKER_DETACH_INTERFACE:
 	case WORKER_SET_LINK:
 		change_interface(c, (const struct worker_interface_request *)request);
+		return;
+	case WORKER_ATTACH_DISK:
+		attach_disk(c, (struct worker_attach_disk *)request, fds);
+		return;
+	case WORKER_DETACH_DISK:
+	case WORKER_RESIZE_DISK:
+		change_disk(c, (const struct worker_disk_request *)request);
 		return;
 	case WORKER_SET_MEMORY:
 		set_memory(c, (const struct worker_set_memory *)request);
@@ -260,6 +303,8 @@ static void client_poll(uv_poll_t *poll, int status, int events)
 		struct worker_shutdown shutdown;
 		struct worker_attach attach;
 		struct worker_interface_request interface;
+		struct worker_attach_disk attach_disk;
+		struct worker_disk_request disk;
 		struct worker_set_memory memory;
 		struct worker_kvp kvp;
 		struct worker_freeze freeze;

@@ -379,7 +379,7 @@ void machine_stats(struct machine *m, struct worker_stats *ret)
 	struct bulkhead_vp_info vp;
 	unsigned int i, reason;
 
-	*ret = (struct worker_stats){ .vp_count = m->config.vp_count, .disk_count = m->config.disk_count };
+	*ret = (struct worker_stats){ .vp_count = m->config.vp_count };
 	if (mshv_partition_info(&m->partition, &partition) == 0) {
 		ret->pinned_bytes = partition.pinned_bytes;
 		ret->deposited_bytes = partition.deposited_bytes;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a child's VMBus server offers: SCSI controllers with the configured disks, and integration components. Loop only. */
+/* What a child's VMBus server offers: SCSI controllers with disks, network interfaces, and integration components. Loop only. */
 #ifndef BULKHEAD_WORKER_PROVIDERS_H
 #define BULKHEAD_WORKER_PROVIDERS_H
 
@@ -8,13 +8,13 @@
 #include "machine.h"
 #include "network.h"
 #include "pace.h"
+#include "storage.h"
 #include "vmbus/server/server.h"
 #include "vsock.h"
-#include "vsp/storage/storvsp.h"
 
 struct providers {
 	struct machine *machine;
-	struct storvsp *controller[STATE_CONTROLLERS]; /* NULL: has no disks */
+	struct storage storage;
 	struct integration integration;
 	struct network network;
 	struct vsock vsock;
@@ -27,8 +27,6 @@ struct providers {
 int providers_create(struct providers *providers, struct machine *machine, struct vmbus_server *server);
 /** After a guest's signal was handled: adapts the loop's thread to the load. */
 void providers_pace(struct providers *providers);
-/** Waits until no disk request touches guest memory any more. After vmbus_server_reset. */
-void providers_drain(struct providers *providers);
 void providers_stats(const struct providers *providers, struct worker_stats *ret);
 
 #endif

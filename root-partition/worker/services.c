@@ -169,7 +169,7 @@ void services_reset(struct services *s)
 	s->deferred_count = 0;
 	vmbus_server_reset(s->server);
 	/* The guest's memory is about to be reloaded or given back: nothing may be written to it any more. */
-	providers_drain(&s->providers);
+	storage_drain(&s->providers.storage);
 	dynamic_memory_reset(&s->providers.memory);
 }
 
@@ -237,6 +237,21 @@ int services_shutdown(struct services *s, const struct worker_shutdown *request)
 void services_guest_request(struct services *s, struct worker_message *request, const struct control_ticket *ticket, int fd)
 {
 	integration_request(&s->providers.integration, request, ticket, fd);
+}
+
+int services_attach_disk(struct services *s, const struct worker_disk *disk, char *why, size_t why_size)
+{
+	return storage_attach(&s->providers.storage, disk, why, why_size);
+}
+
+int services_detach_disk(struct services *s, const struct worker_disk_request *request, const struct control_ticket *ticket)
+{
+	return storage_detach(&s->providers.storage, request, ticket);
+}
+
+int services_resize_disk(struct services *s, const struct worker_disk_request *request, uint64_t *size, char *why, size_t why_size)
+{
+	return storage_resize(&s->providers.storage, request, size, why, why_size);
 }
 
 int services_attach_interface(struct services *s, const struct worker_interface *config)

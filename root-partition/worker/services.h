@@ -22,6 +22,11 @@ int services_shutdown(struct services *services, const struct worker_shutdown *r
 struct control_ticket;
 void services_guest_request(struct services *services, struct worker_message *request, const struct control_ticket *ticket, int fd);
 
+/** As storage_attach, storage_detach and storage_resize. */
+int services_attach_disk(struct services *services, const struct worker_disk *disk, char *why, size_t why_size);
+int services_detach_disk(struct services *services, const struct worker_disk_request *request, const struct control_ticket *ticket);
+int services_resize_disk(struct services *services, const struct worker_disk_request *request, uint64_t *size, char *why, size_t why_size);
+
 /** As network_attach, network_detach and network_set_link. */
 int services_attach_interface(struct services *services, const struct worker_interface *config);
 int services_detach_interface(struct services *services, const uint8_t mac[6], void (*done)(void *context, uint64_t sequence),

@@ -19,6 +19,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "root-partition/lib/block_device.h"
+
 const char standalone_help[] =
 	"usage: bulkhead-worker --control FD --config FD     (started by bulkheadd)\n"
 	"       bulkhead-worker --standalone [options]       (development, tests, measurements)\n"
@@ -111,7 +113,10 @@ static int add_disk(struct worker_config *c, char *text)
 	d->fd = open(path, (d->flags & WORKER_DISK_READ_ONLY ? O_RDONLY : O_RDWR) | direct | O_CLOEXEC);
 	if (d->fd < 0 && errno == EINVAL && direct != 0)
 		d->fd = open(path, (d->flags & WORKER_DISK_READ_ONLY ? O_RDONLY : O_RDWR) | O_CLOEXEC);
-	return d->fd < 0 ? complain(path, strerror(errno)) : 0;
+	if (d->fd < 0)
+		return complain(path, strerror(errno));
+	d->flags |= block_device_zeroes(d->fd) ? WORKER_DISK_ZEROES : 0;
+	return 0;
 }
 
 /** One queue; a TAP that exists must be of one queue, too. */

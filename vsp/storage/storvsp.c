@@ -265,6 +265,7 @@ bool storvsp_get_stats(const struct storvsp *vsp, uint32_t target, uint32_t lun,
 	if (target >= STORVSP_TARGETS || lun >= STORVSP_LUNS || !vsp->disks[target][lun])
 		return false;
 	*stats = vsp->disks[target][lun]->stats;
+	stats->size_bytes = vsp->disks[target][lun]->scsi.blocks * vsp->disks[target][lun]->scsi.block_size;
 	return true;
 }
 

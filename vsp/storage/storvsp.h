@@ -52,6 +52,7 @@ struct storvsp_disk_stats {
 	uint64_t reads, writes, flushes, unmaps, read_bytes, written_bytes;
 	uint64_t errors;             /* failed by the file or device, not by the request itself */
 	uint64_t pending;            /* taken from a ring, not yet answered */
+	uint64_t size_bytes;         /* of the disk */
 };
 
 /**

@@ -52,8 +52,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (edited->interfaces[last].link_down == config->interfaces[last].link_down)
 			abort();
 		config_free(edited);
-		edited = reparse(config_text_without_interface(text, size, last));
+		edited = reparse(config_text_without_device(text, size, "interface", last));
 		if (edited->interface_count != last)
+			abort();
+		config_free(edited);
+	}
+	if (config->disk_count && size < CONFIG_TEXT_MAX - 128) {
+		edited = reparse(config_text_without_device(text, size, "disk", config->disk_count - 1));
+		if (edited->disk_count != config->disk_count - 1)
 			abort();
 		config_free(edited);
 	}

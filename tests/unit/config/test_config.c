@@ -415,6 +415,38 @@ START_TEST(interface_alone_is_read)
 }
 END_TEST
 
+START_TEST(disk_alone_is_read)
+{
+	static const char good[] = "<disk type='block'>\n <source dev='/dev/x'/><target controller='1' lun='7'/><readonly/></disk>\n";
+	static const char bad[] = "<disk type='file'>\n <source file='/a'/>\n <target dev='hda'/></disk>";
+	static const char other[] = "<interface/>";
+	struct config_error error = { 0 };
+	struct config_disk disk;
+
+	ck_assert_msg(!config_parse_disk("d.xml", good, strlen(good), &disk, &error), "%s", error.text);
+	ck_assert(disk.block && disk.read_only && disk.controller == 1 && disk.lun == 7);
+	ck_assert_str_eq(disk.source, "/dev/x");
+	ck_assert_str_eq(disk.target, "1:7");
+	free(disk.source);
+	ck_assert_int_eq(config_parse_disk("d.xml", bad, strlen(bad), &disk, &error), -1);
+	ck_assert_str_eq(error.text, "d.xml:3:2: <target dev='hda'>: 'hda' is no disk name; use sda to sdp");
+	ck_assert_int_eq(config_parse_disk("d.xml", other, strlen(other), &disk, &error), -1);
+	ck_assert_str_eq(error.text, "d.xml:1:1: <interface>: unknown root element; this is a <disk>");
+}
+END_TEST
+
+START_TEST(targets_are_read)
+{
+	static const char *const wrong[] = { "", "sd", "sdq", "sdaa", "hda", "1", "1:", ":1", "4:0", "0:64", "0:-1", "0:1 ", " 0:1", "0:100", "10:1", "0:1:2" };
+	uint8_t controller, lun;
+
+	ck_assert(!config_target_parse("sdp", &controller, &lun) && controller == 0 && lun == 15);
+	ck_assert(!config_target_parse("3:63", &controller, &lun) && controller == 3 && lun == 63);
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		ck_assert_msg(config_target_parse(wrong[i], &controller, &lun) == -1, "%s", wrong[i]);
+}
+END_TEST
+
 START_TEST(too_many_disks_are_refused)
 {
 	char *text = repeated("<partition><devices>\n", "<disk type='file'><source file='/a'/><target lun='1'/></disk>\n", 17,
@@ -450,6 +482,8 @@ int main(void)
 	tcase_add_test(tc, too_many_disks_are_refused);
 	tcase_add_test(tc, too_many_interfaces_are_refused);
 	tcase_add_test(tc, interface_alone_is_read);
+	tcase_add_test(tc, disk_alone_is_read);
+	tcase_add_test(tc, targets_are_read);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

@@ -115,21 +115,29 @@ START_TEST(interfaces_are_edited_in_place)
 	ck_assert_str_eq(next, up);
 	free(text);
 	free(next);
-	text = config_text_without_interface(before, strlen(before), 0);
+	text = config_text_without_device(before, strlen(before), "interface", 0);
 	ck_assert_str_eq(text, without);
-	next = config_text_with_interface(text, strlen(text), nic);
+	next = config_text_with_device(text, strlen(text), nic);
 	ck_assert_str_eq(next, WITH("  <devices>\n    <interface type='bridge'><source bridge='c'/></interface>\n  </devices>\n"
 				    "  <!-- <interface> -->\n"));
 	free(text);
 	free(next);
-	text = config_text_with_interface(WITH("  <devices/>\n"), strlen(WITH("  <devices/>\n")), nic);
+	text = config_text_with_device(WITH("  <devices/>\n"), strlen(WITH("  <devices/>\n")), nic);
 	ck_assert_str_eq(text, WITH("  <devices>\n    <interface type='bridge'><source bridge='c'/></interface>\n  </devices>\n"));
 	free(text);
-	text = config_text_with_interface(WITH(""), strlen(WITH("")), nic);
+	text = config_text_with_device(WITH(""), strlen(WITH("")), nic);
 	ck_assert_str_eq(text, WITH("  <devices>\n    <interface type='bridge'><source bridge='c'/></interface>\n  </devices>\n"));
 	free(text);
+	/* a disk goes in and out the same way */
+	text = config_text_with_device(WITH(""), strlen(WITH("")), "<disk type='file'><source file='/a'/><target dev='sdb'/></disk>");
+	next = config_text_without_device(text, strlen(text), "interface", 0);
+	ck_assert_ptr_null(next);
+	next = config_text_without_device(text, strlen(text), "disk", 0);
+	ck_assert_str_eq(next, WITH("  <devices>\n  </devices>\n"));
+	free(text);
+	free(next);
 	/* the second one, whatever stands around it */
-	text = config_text_without_interface(full_definition, strlen(full_definition), 1);
+	text = config_text_without_device(full_definition, strlen(full_definition), "interface", 1);
 	ck_assert_ptr_null(strstr(text, "br-x.1"));
 	ck_assert_ptr_nonnull(strstr(text, "br0"));
 	free(text);

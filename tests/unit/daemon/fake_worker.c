@@ -8,6 +8,8 @@
  *   stubborn     does not answer WORKER_TURN_OFF       triple       a triple fault 100 ms after the start
  *   die=N        kills itself by signal N after 100 ms
  *
+ * It keeps the disks that it is given; each is as large as its file.
+ *
  * Its console greets and echoes.
  */
 #include <errno.h>
@@ -95,12 +97,59 @@ static void reply(const struct worker_message *request, int error, const char *t
 	send_packet(&r, sizeof r);
 }
 
-static void on_request(const struct worker_message *request)
+static struct worker_disk *find_disk(const struct worker_disk_request *request)
+{
+	for (uint32_t i = 0; i < config.disk_count; i++)
+		if (config.disk[i].controller == request->controller && config.disk[i].lun == request->lun)
+			return &config.disk[i];
+	return NULL;
+}
+
+static void attach_disk(const struct worker_attach_disk *request, int fd)
+{
+	if (request->header.size != sizeof *request || fd < 0 || config.disk_count == WORKER_MAX_DISKS)
+		refuse("a disk that is none");
+	config.disk[config.disk_count] = request->disk;
+	config.disk[config.disk_count++].fd = fd;
+	reply(&request->header, 0, "");
+}
+
+static void change_disk(const struct worker_disk_request *request)
+{
+	struct worker_disk *disk = find_disk(request);
+	char text[64] = "";
+
+	if (!disk)
+		refuse("a disk that it has not");
+	if (request->header.type == WORKER_DETACH_DISK) {
+		close(disk->fd);
+		*disk = config.disk[--config.disk_count];
+	} else {
+		if (request->bytes && ftruncate(disk->fd, (off_t)request->bytes) < 0)
+			refuse("ftruncate");
+		snprintf(text, sizeof text, "%lld bytes", (long long)lseek(disk->fd, 0, SEEK_END));
+	}
+	reply(&request->header, 0, text);
+}
+
+static void on_request(const struct worker_message *request, int fd)
 {
 	struct worker_stats stats = { .header = { WORKER_STATS, sizeof stats, request->sequence }, .pinned_bytes = config.memory_bytes,
 				      .vp_count = config.vp_count, .disk_count = config.disk_count };
 
+	for (uint32_t i = 0; i < config.disk_count; i++)
+		stats.disk[i] = (struct worker_disk_stats){
+			.controller = config.disk[i].controller, .lun = config.disk[i].lun, .reads = i + 1,
+			.size_bytes = (uint64_t)lseek(config.disk[i].fd, 0, SEEK_END),
+		};
 	switch (request->type) {
+	case WORKER_ATTACH_DISK:
+		attach_disk((const struct worker_attach_disk *)request, fd);
+		return;
+	case WORKER_DETACH_DISK:
+	case WORKER_RESIZE_DISK:
+		change_disk((const struct worker_disk_request *)request);
+		return;
 	case WORKER_GET_STATS:
 		send_packet(&stats, sizeof stats);
 		return;
@@ -136,12 +185,30 @@ static void on_request(const struct worker_message *request)
 	reply(request, -EOPNOTSUPP, "unknown request");
 }
 
+/* As recv; *fd: what came along, or -1. */
+static ssize_t receive(void *packet, size_t size, int *fd)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { packet, size };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+	ssize_t n = recvmsg(client, &message, MSG_CMSG_CLOEXEC);
+
+	*fd = -1;
+	if (n >= 0 && CMSG_FIRSTHDR(&message))
+		memcpy(fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof *fd);
+	return n;
+}
+
 static void serve(int milliseconds)
 {
 	struct pollfd polls[4] = { { .fd = client < 0 ? 3 : -1, .events = POLLIN }, { .fd = client, .events = POLLIN },
 				   { .fd = viewer < 0 ? config.console_fd : -1, .events = POLLIN }, { .fd = viewer, .events = POLLIN } };
 	char packet[512];
 	ssize_t n;
+	int fd;
 
 	if (poll(polls, 4, milliseconds) <= 0)
 		return;
@@ -159,9 +226,9 @@ static void serve(int milliseconds)
 		client = accept4(3, NULL, NULL, SOCK_CLOEXEC);
 		send_packet(&status, sizeof status);
 	} else if (polls[1].revents) {
-		n = recv(client, packet, sizeof packet, 0);
+		n = receive(packet, sizeof packet, &fd);
 		if (n > 0) {
-			on_request((const struct worker_message *)packet);
+			on_request((const struct worker_message *)packet, fd);
 		} else {
 			close(client);
 			client = -1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The control socket with a machine that only counts: each request answered once, bad packets cost the connection only. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -116,6 +117,32 @@ int services_set_link(struct services *s, const uint8_t mac[6], bool up)
 	return mac[5] == 1 ? 0 : -ENOENT;
 }
 
+static unsigned int disks_attached;
+static struct control_ticket detaching;
+
+int services_attach_disk(struct services *s, const struct worker_disk *disk, char *why, size_t why_size)
+{
+	(void)s;
+	ck_assert_int_eq(close(disk->fd), 0);   /* theirs, and open */
+	snprintf(why, why_size, "taken");
+	return disks_attached++ == 0 ? 0 : -EEXIST;
+}
+
+int services_detach_disk(struct services *s, const struct worker_disk_request *request, const struct control_ticket *ticket)
+{
+	(void)s;
+	detaching = *ticket;
+	return request->lun == 1 ? 0 : -ENOENT;
+}
+
+int services_resize_disk(struct services *s, const struct worker_disk_request *request, uint64_t *size, char *why, size_t why_size)
+{
+	(void)s;
+	*size = request->bytes;
+	snprintf(why, why_size, "smaller");
+	return request->bytes == 4096 ? 0 : -ERANGE;
+}
+
 static struct control_ticket asked;
 static unsigned int guest_requests;
 
@@ -222,10 +249,10 @@ START_TEST(verbs)
 }
 END_TEST
 
-static struct worker_reply ask_attach(int fd, struct worker_attach *request, unsigned int fds)
+static struct worker_reply ask_attach(int fd, struct worker_message *request, unsigned int fds)
 {
 	char control[CMSG_SPACE(WORKER_MAX_QUEUES * sizeof(int))] = { 0 };
-	struct iovec iov = { request, sizeof *request };
+	struct iovec iov = { request, request->size };
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct worker_reply reply;
 	struct cmsghdr *header;
@@ -239,7 +266,7 @@ static struct worker_reply ask_attach(int fd, struct worker_attach *request, uns
 		for (i = 0; i < fds; i++)
 			memcpy(CMSG_DATA(header) + i * sizeof(int), &fd, sizeof fd);
 	}
-	ck_assert_int_eq(sendmsg(fd, &message, 0), sizeof *request);
+	ck_assert_int_eq(sendmsg(fd, &message, 0), request->size);
 	turn();
 	ck_assert_int_eq(recv(fd, &reply, sizeof reply, MSG_DONTWAIT), sizeof reply);
 	return reply;
@@ -299,15 +326,15 @@ START_TEST(interfaces)
 	begin();
 	fd = connect_daemon();
 	free_fd = highest_fd();
-	ck_assert_int_eq(ask_attach(fd, &attach, 2).error, 0);
-	ck_assert_int_eq(ask_attach(fd, &attach, 2).error, -EEXIST);
-	ck_assert_int_eq(ask_attach(fd, &attach, 3).error, -EINVAL);
-	ck_assert_int_eq(ask_attach(fd, &attach, 0).error, -EINVAL);
+	ck_assert_int_eq(ask_attach(fd, &attach.header, 2).error, 0);
+	ck_assert_int_eq(ask_attach(fd, &attach.header, 2).error, -EEXIST);
+	ck_assert_int_eq(ask_attach(fd, &attach.header, 3).error, -EINVAL);
+	ck_assert_int_eq(ask_attach(fd, &attach.header, 0).error, -EINVAL);
 	attach.interface.queue_count = 0;
-	ck_assert_int_eq(ask_attach(fd, &attach, 0).error, -EINVAL);
+	ck_assert_int_eq(ask_attach(fd, &attach.header, 0).error, -EINVAL);
 	attach.interface.queue_count = 1;
 	attach.interface.mac[0] = 1;
-	ck_assert_int_eq(ask_attach(fd, &attach, 1).error, -EINVAL);
+	ck_assert_int_eq(ask_attach(fd, &attach.header, 1).error, -EINVAL);
 	ck_assert_uint_eq(attached, 2);
 	ck_assert_int_eq(ask(fd, &request, sizeof request).error, 0);
 	request.mac[5] = 2;
@@ -321,6 +348,53 @@ START_TEST(interfaces)
 	ck_assert_uint_eq(plugged, 2);
 	ck_assert_int_eq(ask_simple(fd, WORKER_SET_LINK).error, -EINVAL);
 	ck_assert_int_eq(ask_simple(fd, WORKER_ATTACH_INTERFACE).error, -EINVAL);
+	ck_assert_int_eq(highest_fd(), free_fd);
+	close(fd);
+}
+END_TEST
+
+/* A disk comes with one descriptor, which is kept or closed; one that is detached is answered when it is gone. */
+START_TEST(disks)
+{
+	struct worker_attach_disk attach = { .header = { .type = WORKER_ATTACH_DISK, .size = sizeof attach }, .disk = { .lun = 1, .block_size = 512 } };
+	struct worker_disk_request request = { .header = { .type = WORKER_DETACH_DISK, .size = sizeof request, .sequence = 9 }, .lun = 1 };
+	struct worker_reply reply;
+	int fd, free_fd;
+
+	begin();
+	fd = connect_daemon();
+	free_fd = highest_fd();
+	ck_assert_int_eq(ask_attach(fd, &attach.header, 1).error, 0);
+	reply = ask_attach(fd, &attach.header, 1);
+	ck_assert_int_eq(reply.error, -EEXIST);
+	ck_assert_str_eq(reply.text, "taken");
+	ck_assert_int_eq(ask_attach(fd, &attach.header, 0).error, -EINVAL);
+	ck_assert_int_eq(ask_attach(fd, &attach.header, 2).error, -EINVAL);
+	attach.disk.lun = 64;
+	ck_assert_int_eq(ask_attach(fd, &attach.header, 1).error, -EINVAL);
+	attach.disk.lun = 1;
+	attach.disk.block_size = 1024;
+	ck_assert_int_eq(ask_attach(fd, &attach.header, 1).error, -EINVAL);
+	ck_assert_uint_eq(disks_attached, 2);
+	ck_assert_int_eq(send(fd, &request, sizeof request, 0), sizeof request);
+	turn();
+	ck_assert_int_eq(recv(fd, &reply, sizeof reply, MSG_DONTWAIT), -1);
+	control_reply(&detaching, 0, "not yet");
+	ck_assert_int_eq(recv(fd, &reply, sizeof reply, MSG_DONTWAIT), sizeof reply);
+	ck_assert_uint_eq(reply.header.sequence, 9);
+	ck_assert_str_eq(reply.text, "not yet");
+	request.lun = 2;
+	ck_assert_int_eq(ask(fd, &request, sizeof request).error, -ENOENT);
+	request.header.type = WORKER_RESIZE_DISK;
+	reply = ask(fd, &request, sizeof request);
+	ck_assert_int_eq(reply.error, -ERANGE);
+	ck_assert_str_eq(reply.text, "smaller");
+	request.bytes = 4096;
+	reply = ask(fd, &request, sizeof request);
+	ck_assert_int_eq(reply.error, 0);
+	ck_assert_str_eq(reply.text, "4096 bytes");
+	ck_assert_int_eq(ask_simple(fd, WORKER_ATTACH_DISK).error, -EINVAL);
+	ck_assert_int_eq(ask_simple(fd, WORKER_DETACH_DISK).error, -EINVAL);
 	ck_assert_int_eq(highest_fd(), free_fd);
 	close(fd);
 }
@@ -368,4 +442,4 @@ START_TEST(bad_packets)
 }
 END_TEST
 
-RUN_TESTS("worker control", verbs, interfaces, guests_answers, next_daemon, bad_packets)
+RUN_TESTS("worker control", verbs, interfaces, disks, guests_answers, next_daemon, bad_packets)
