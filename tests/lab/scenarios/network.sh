@@ -3,7 +3,7 @@
 # Two children and the root on a bridge, with the distribution's hv_netvsc: pings, HTTP and iperf3 each way with payloads verified,
 # jumbo frames, the cable out and in, removal and re-attachment under load and over a restart of the daemon, a forged source address,
 # VLANs and limits. A second interface of each child, on another bridge, carries the scenario's commands.
-# Child one is number 11, child two 12: the last byte of their addresses.
+# Child one is number 11, child two 12: the last byte of their addresses. For a few steps there is a third, a small kernel with vsc/netvsc.
 . /lab/functions.sh
 . /lab/partitions.sh
 . /lab/network.sh
@@ -244,6 +244,34 @@ eventually 10 "another is there" has_interface 12 "$(mac 12)"
 eth=$(interface_in 12 "$(mac 12)")
 in_number 12 "ip link set $eth up; ip address add 10.99.0.12/24 dev $eth"
 eventually 10 "it answers" pings 1 12
+
+step small "a guest of another make: pings, datagrams verified at both ends, the cable"
+cat >/run/small.xml <<-XML
+	<partition>
+	  <name>small</name>
+	  <memory unit="MiB">64</memory>
+	  <os><kernel>/lab/conformance.elf</kernel><cmdline>test=network ip=10.99.0.13</cmdline></os>
+	  <devices>
+	    <interface type="bridge"><source bridge="br0"/><mac address="$(mac 13)"/><mtu size="9000"/></interface>
+	  </devices>
+	</partition>
+XML
+run bhctl define /run/small.xml
+run bhctl start small
+eventually 10 "it is there" said small 'network: NVSP 60001, MTU 9000, serving'
+expect "ping 1 13" pings 1 13
+expect "ping 1 13, in one piece" pings 1 13 -s 8972
+expect "ping 11 13" pings 11 13
+run datagram-peer 10.99.0.13 7 500 8972
+run bhctl set-link small "$(mac 13)" down
+eventually 5 "it sees the cable out" said small 'network: cable out'
+run bhctl set-link small "$(mac 13)" up
+eventually 5 "and in" said small 'network: cable in'
+run datagram-peer 10.99.0.13 7 10 1472
+expect "nothing was malformed" [ "$(figure small "$(mac 13)" tx_errors)" = 0 ]
+run datagram-peer 10.99.0.13 7 end
+eventually 10 "nothing was wrong, says the guest" said small 'GUEST-RESULT network success'
+eventually 5 "it is off" shown small off
 
 step vlan "children on VLANs apart do not meet; on one they do; limits hold"
 run bhctl attach-interface one --bridge br0 --mac "$(mac 11 2)" --vlan 10
