@@ -171,9 +171,9 @@ static void on_read(void *arg, struct view *v)
 	if (c->memory)
 		daemon_call(d, on_memory, c, "SetMemory", "st", c->name, c->memory);
 	else if (c->attach)
-		daemon_call(d, on_stored, c, "AttachInterface", "sssb", c->name, "", c->attach, 1);
+		daemon_call(d, on_stored, c, c->disk ? "AttachDisk" : "AttachInterface", "sssb", c->name, "", c->attach, 1);
 	else if (c->detach)
-		daemon_call(d, on_stored, c, "DetachInterface", "ssb", c->name, c->detach, 1);
+		daemon_call(d, on_stored, c, c->disk ? "DetachDisk" : "DetachInterface", "ssb", c->name, c->detach, 1);
 	else
 		store(c);
 }

@@ -21,7 +21,9 @@ struct change {
 	void *arg;
 	/* being applied */
 	bool edited;                             /* the text has to be stored */
-	char *attach, *detach;                   /* of a running partition: an <interface>, a MAC address; stored by the daemon, too */
+	/* Of a running partition, stored by the daemon too: an <interface> or <disk>; a MAC address or a disk's target. */
+	char *attach, *detach;
+	bool disk;                               /* which of the two it is */
 	uint64_t memory;                         /* bytes that a running partition is to have now; 0: as it is */
 	char *text;                              /* edited, to be stored after that */
 	const struct cim_path *results[CHANGE_RESULTS];

@@ -197,6 +197,7 @@ static bool is_path(const char *text)
 static unsigned add_disk(struct change *c, struct view *v, struct edit *edit, const struct cim_instance *in)
 {
 	const char *source = input_text(in, "HostResource"), *access = input_text(in, "Access");
+	bool read_only = access && !strcmp(access, "1");
 	struct id parent;
 	char id[ID_MAX];
 
@@ -205,9 +206,16 @@ static unsigned add_disk(struct change *c, struct view *v, struct edit *edit, co
 	for (unsigned i = 0; i < v->definition->disk_count; i++)
 		if (v->definition->disks[i].controller == parent.controller && v->definition->disks[i].lun == parent.lun)
 			return RETURN_IN_USE;
+	if (c->attach)
+		return RETURN_IN_USE;
 	forget_drive(v, parent.controller, parent.lun);
-	edit_add_disk(edit, parent.controller, parent.lun, source, access && !strcmp(access, "1"));
-	c->edited = true;
+	if (v->pid) {
+		c->attach = definition_disk_text(parent.controller, parent.lun, source, read_only);
+		c->disk = true;
+	} else {
+		edit_add_disk(edit, parent.controller, parent.lun, source, read_only);
+		c->edited = true;
+	}
 	id_drive(id, v->uuid, parent.controller, parent.lun, 'L');
 	result(c, SASD, id);
 	return 0;
@@ -427,6 +435,25 @@ static unsigned remove_port(struct change *c, struct view *v, struct edit *edit,
 	return 0;
 }
 
+static unsigned remove_disk(struct change *c, struct view *v, struct edit *edit, const struct id *id)
+{
+	char target[16];
+	bool there;
+
+	forget_drive(v, id->controller, id->lun);
+	there = edit_remove_disk(edit, id->controller, id->lun);
+	if (!there || !v->pid) {
+		c->edited |= there;
+		return 0;
+	}
+	if (c->detach)
+		return RETURN_IN_USE;
+	snprintf(target, sizeof target, "%u:%u", id->controller, id->lun);
+	c->detach = strdup(target);
+	c->disk = true;
+	return 0;
+}
+
 unsigned change_remove(struct change *c, struct view *v, struct edit *edit, const struct cim_path *path)
 {
 	const char *text = path_key(path, "InstanceID");
@@ -437,9 +464,7 @@ unsigned change_remove(struct change *c, struct view *v, struct edit *edit, cons
 	switch (id.kind) {
 	case ID_DRIVE:
 	case ID_DISK:
-		forget_drive(v, id.controller, id.lun);
-		c->edited |= edit_remove_disk(edit, id.controller, id.lun);
-		return 0;
+		return remove_disk(c, v, edit, &id);
 	case ID_CONTROLLER:
 		for (unsigned i = 0; i < v->definition->disk_count; i++)
 			if (v->definition->disks[i].controller == id.controller)

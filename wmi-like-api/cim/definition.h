@@ -73,7 +73,8 @@ void edit_add_interface(struct edit *edit, const char *bridge, const char *mac, 
 bool edit_remove_interface(struct edit *edit, unsigned index);
 bool edit_set_interface(struct edit *edit, unsigned index, const char *bridge, int vlan, int allow_spoofing);
 
-/** The text of an <interface> element, for free(). */
+/** The text of a <disk> element and of an <interface> element, for free(). */
+char *definition_disk_text(unsigned controller, unsigned lun, const char *source, bool read_only);
 char *definition_interface_text(const char *bridge, const char *mac, unsigned vlan);
 /** A new definition; uuid, initrd and cmdline may be NULL. NULL: no memory. */
 char *definition_new_text(const char *name, const char *uuid, const char *kernel, const char *initrd, const char *cmdline);

@@ -206,9 +206,9 @@ static void set_source(xmlNode *disk, const char *path)
 	set_attribute(source, block ? "dev" : "file", "%s", path);
 }
 
-void edit_add_disk(struct edit *e, unsigned controller, unsigned lun, const char *path, bool read_only)
+static void fill_disk(xmlNode *disk, unsigned controller, unsigned lun, const char *path, bool read_only)
 {
-	xmlNode *disk = append(child(e->root, "devices", 1), "disk", 2), *target;
+	xmlNode *target;
 
 	set_source(disk, path);
 	target = append(disk, "target", 3);
@@ -216,6 +216,11 @@ void edit_add_disk(struct edit *e, unsigned controller, unsigned lun, const char
 	set_attribute(target, "lun", "%u", lun);
 	if (read_only)
 		append(disk, "readonly", 3);
+}
+
+void edit_add_disk(struct edit *e, unsigned controller, unsigned lun, const char *path, bool read_only)
+{
+	fill_disk(append(child(e->root, "devices", 1), "disk", 2), controller, lun, path, read_only);
 }
 
 bool edit_remove_disk(struct edit *e, unsigned controller, unsigned lun)
@@ -294,22 +299,50 @@ bool edit_set_interface(struct edit *e, unsigned index, const char *bridge, int 
 	return true;
 }
 
-char *definition_interface_text(const char *bridge, const char *mac, unsigned vlan)
+/* An element by itself, to be filled and given to lone_text. NULL: no memory. */
+static xmlNode *lone_element(const char *name)
 {
 	xmlDoc *doc = xmlNewDoc((const xmlChar *)"1.0");
-	xmlNode *node = doc ? xmlNewDocNode(doc, NULL, (const xmlChar *)"interface", NULL) : NULL;
+	xmlNode *node = doc ? xmlNewDocNode(doc, NULL, (const xmlChar *)name, NULL) : NULL;
+
+	if (node)
+		xmlDocSetRootElement(doc, node);
+	else
+		xmlFreeDoc(doc);
+	return node;
+}
+
+/* Frees it. */
+static char *lone_text(xmlNode *node)
+{
 	xmlBuffer *buffer = xmlBufferCreate();
 	char *text = NULL;
 
-	if (node && buffer) {
-		xmlDocSetRootElement(doc, node);
-		fill_interface(node, bridge, mac, vlan);
-		xmlNodeDump(buffer, doc, node, 0, 0);
+	if (buffer && xmlNodeDump(buffer, node->doc, node, 0, 0) >= 0)
 		text = strdup((const char *)xmlBufferContent(buffer));
-	}
 	xmlBufferFree(buffer);
-	xmlFreeDoc(doc);
+	xmlFreeDoc(node->doc);
 	return text;
+}
+
+char *definition_disk_text(unsigned controller, unsigned lun, const char *source, bool read_only)
+{
+	xmlNode *node = lone_element("disk");
+
+	if (!node)
+		return NULL;
+	fill_disk(node, controller, lun, source, read_only);
+	return lone_text(node);
+}
+
+char *definition_interface_text(const char *bridge, const char *mac, unsigned vlan)
+{
+	xmlNode *node = lone_element("interface");
+
+	if (!node)
+		return NULL;
+	fill_interface(node, bridge, mac, vlan);
+	return lone_text(node);
 }
 
 char *definition_new_text(const char *name, const char *uuid, const char *kernel, const char *initrd, const char *cmdline)

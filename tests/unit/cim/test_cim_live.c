@@ -233,9 +233,61 @@ START_TEST(a_guest_is_shut_down)
 }
 END_TEST
 
+/* Parent=, with libvirt's spelling of a path. */
+static void name_parent(char *to, size_t size, const char *instance)
+{
+	snprintf(to, size, "Parent=\\\\host\\Root\\Virtualization\\V2:Msvm_ResourceAllocationSettingData.InstanceID=\"");
+	for (const char *c = instance; *c; c++)
+		snprintf(to + strlen(to), size - strlen(to), *c == '\\' ? "\\\\" : "%c", *c);
+	snprintf(to + strlen(to), size - strlen(to), "\"");
+}
+
+/* Removes the disk there, of the partition that guid is of. */
+static unsigned remove_disk(unsigned lun)
+{
+	char id[300];
+	struct cim_item key = { .text = id }, item = { 0 };
+	struct cim_named_value name = { "InstanceID", { .count = 1, .items = &key } };
+	struct cim_path path = { V2, "Msvm_StorageAllocationSettingData", &name, 1 };
+	struct cim_named_value settings = { "ResourceSettings", { .array = true, .count = 1, .items = &item } };
+
+	snprintf(id, sizeof id, "%s", ask_one("InstanceID",
+		 "SELECT * FROM Msvm_StorageAllocationSettingData WHERE InstanceID LIKE '%%%s%%_%u_L'", guid, lun));
+	item.path = &path;
+	return invoke("Msvm_VirtualSystemManagementService", NULL, "RemoveResourceSettings", &settings, 1).code;
+}
+
+/* It has it at once, and after its next start. */
+START_TEST(a_disk_comes_to_a_running_partition_and_goes)
+{
+	char job[300], configuration[60], controller[300], parent[600], image[300];
+	struct answer a;
+
+	guid_of("a");
+	snprintf(configuration, sizeof configuration, "Microsoft:%s", guid);
+	shell("truncate -s 1M %s/hot.img", dir);
+	ck_assert_uint_eq(request("a", "2", job), 4096);
+	ck_assert_uint_eq(job_end_state(job), 7);
+	snprintf(controller, sizeof controller, "%s", ask_one("InstanceID",
+		 "SELECT * FROM Msvm_ResourceAllocationSettingData WHERE ResourceType=6 AND InstanceID LIKE '%%%s%%'", guid));
+	name_parent(parent, sizeof parent, controller);
+	a = manage("AddResourceSettings", "ResourceSettings", "", configuration, PROPERTIES("ResourceType=17", "AddressOnParent=9", parent));
+	ck_assert_uint_eq(a.code, 0);
+	name_parent(parent, sizeof parent, a.list);
+	snprintf(image, sizeof image, "HostResource=%s/hot.img", dir);
+	ck_assert_uint_eq(manage("AddResourceSettings", "ResourceSettings", "", configuration, PROPERTIES("ResourceType=31", image, parent)).code, 0);
+	shell("$BHCTL show a --json | grep -q '\"size_bytes\": 1048576' && $BHCTL show a | grep -Eq '^0:9 .*/hot.img'");
+	shell("grep -q '%s/hot.img' %s/definitions/a.xml", dir, dir);
+	ck_assert_uint_eq(remove_disk(9), 0);
+	shell("! $BHCTL show a | grep -q hot.img && ! grep -q hot.img %s/definitions/a.xml", dir);
+	ck_assert_uint_eq(request("a", "3", job), 4096);
+	ck_assert_uint_eq(job_end_state(job), 7);
+}
+END_TEST
+
 START_TEST(a_partition_is_defined_filled_and_destroyed)
 {
-	char id[400], configuration[60], processor[4200], memory[4200], controller[300], parent[600], host[300];
+	char id[400], configuration[60], processor[4200], memory[4200], controller[300], parent[600];
 	struct cim_item ref = { 0 };
 	struct cim_named_value system = { 0 };
 	struct answer a = manage("DefineSystem", "SystemSettings", "Msvm_VirtualSystemSettingData", NULL, PROPERTIES("ElementName=made", "Notes=by WMI"));
@@ -268,19 +320,12 @@ START_TEST(a_partition_is_defined_filled_and_destroyed)
 	a = manage("AddResourceSettings", "ResourceSettings", "", configuration, PROPERTIES("ResourceType=6", "ResourceSubType=x"));
 	ck_assert_uint_eq(a.code, 0);
 	snprintf(controller, sizeof controller, "%s", a.list);
-	snprintf(host, sizeof host, "Parent=\\\\host\\Root\\Virtualization\\V2:Msvm_ResourceAllocationSettingData.InstanceID=\"");
-	snprintf(parent, sizeof parent, "%s", host);
-	for (const char *c = controller; *c; c++)
-		snprintf(parent + strlen(parent), sizeof parent - strlen(parent), *c == '\\' ? "\\\\" : "%c", *c);
-	strcat(parent, "\"");
+	name_parent(parent, sizeof parent, controller);
 	a = manage("AddResourceSettings", "ResourceSettings", "", configuration, PROPERTIES("ResourceType=17", "AddressOnParent=5", parent));
 	ck_assert_uint_eq(a.code, 0);
 	ck_assert_uint_eq(a.count, 1);
 	ck_assert_uint_eq(manage("AddResourceSettings", "ResourceSettings", "", configuration, PROPERTIES("ResourceType=17", "AddressOnParent=5", parent)).code, 32774);
-	snprintf(parent, sizeof parent, "%s", host);
-	for (const char *c = a.list; *c; c++)
-		snprintf(parent + strlen(parent), sizeof parent - strlen(parent), *c == '\\' ? "\\\\" : "%c", *c);
-	strcat(parent, "\"");
+	name_parent(parent, sizeof parent, a.list);
 	snprintf(id, sizeof id, "HostResource=%s/made.img", dir);
 	a = manage("AddResourceSettings", "ResourceSettings", "", configuration, PROPERTIES("ResourceType=31", id, parent));
 	ck_assert_uint_eq(a.code, 0);
@@ -294,18 +339,7 @@ START_TEST(a_partition_is_defined_filled_and_destroyed)
 	ck_assert_str_eq(ask_one("Address", "SELECT * FROM Msvm_SyntheticEthernetPortSettingData"), "00155D010203");
 	ck_assert_uint_eq(manage("AddResourceSettings", "ResourceSettings", "", configuration, PROPERTIES("ResourceType=16")).code, 32770);
 
-	ref.text = ask_one("InstanceID", "SELECT * FROM Msvm_StorageAllocationSettingData WHERE InstanceID LIKE '%%%s%%'", guid);
-	{
-		char disk[300];
-		struct cim_item key = { .text = disk }, item = { 0 };
-		struct cim_named_value name = { "InstanceID", { .count = 1, .items = &key } };
-		struct cim_path path = { V2, "Msvm_StorageAllocationSettingData", &name, 1 };
-
-		snprintf(disk, sizeof disk, "%s", ref.text);
-		item.path = &path;
-		system = (struct cim_named_value){ "ResourceSettings", { .array = true, .count = 1, .items = &item } };
-		ck_assert_uint_eq(invoke("Msvm_VirtualSystemManagementService", NULL, "RemoveResourceSettings", &system, 1).code, 0);
-	}
+	ck_assert_uint_eq(remove_disk(5), 0);
 	shell("! grep -q '<disk' %s/definitions/made.xml", dir);
 
 	shell("$BHCTL check %s/definitions/made.xml", dir);
@@ -481,6 +515,7 @@ int main(void)
 	tcase_add_test(tests, queries_that_cannot_be_answered);
 	tcase_add_test(tests, states_change_as_asked);
 	tcase_add_test(tests, memory_of_a_running_partition);
+	tcase_add_test(tests, a_disk_comes_to_a_running_partition_and_goes);
 	tcase_add_test(tests, a_start_that_fails_says_why);
 	tcase_add_test(tests, a_guest_is_shut_down);
 	tcase_add_test(tests, a_partition_is_defined_filled_and_destroyed);
