@@ -102,6 +102,7 @@ struct rndis_packet_id {
 #define RNDIS_PACKET_ID_PART     1u
 #define RNDIS_PACKET_ID_FIRST    2u
 #define RNDIS_PACKET_ID_LAST     4u
+#define RNDIS_PACKET_ID_VALUE(flags) (RNDIS_PACKET_ID_VERSION | (uint32_t)(flags) << 8) /* as one word, frame number 0 */
 
 #define RNDIS_CHECKSUM_IPV4       0x01u      /* transmit */
 #define RNDIS_CHECKSUM_IPV6       0x02u
@@ -174,5 +175,32 @@ struct ndis_receive_scale_capabilities {
 	uint16_t table_entries;
 } __attribute__((packed));
 #define NDIS_TYPE_RSS_CAPABILITIES 0x88u
+
+/* OID_GEN_RECEIVE_SCALE_PARAMETERS; table (32 bits an entry: a channel) and key are at offsets from its beginning. */
+struct ndis_receive_scale_parameters {
+	struct ndis_header header;
+	uint16_t flags, base_processor;
+	uint32_t hash;               /* 8: function and NDIS_HASH_* types; 0: none */
+	uint16_t table_bytes;
+	uint32_t table_offset;       /* 16 */
+	uint16_t key_bytes;
+	uint32_t key_offset;         /* 24 */
+	uint32_t masks_offset, mask_count, mask_bytes; /* from NDIS 6.20 on */
+};
+_Static_assert(offsetof(struct ndis_receive_scale_parameters, key_offset) == 24, "hyperv_net.h");
+_Static_assert(sizeof(struct ndis_receive_scale_parameters) == 40, "hyperv_net.h");
+#define NDIS_TYPE_RSS_PARAMETERS  0x89u
+#define NDIS_RSS_PARAMETERS_MIN   28u
+#define NDIS_RSS_KEY_BYTES        40u
+#define NDIS_RSS_HASH_UNCHANGED   0x02u
+#define NDIS_RSS_TABLE_UNCHANGED  0x04u
+#define NDIS_RSS_KEY_UNCHANGED    0x08u
+#define NDIS_RSS_DISABLE          0x10u
+#define NDIS_HASH_FUNCTION_MASK     0xffu
+#define NDIS_HASH_FUNCTION_TOEPLITZ 0x01u
+#define NDIS_HASH_IP4     0x0100u
+#define NDIS_HASH_TCP_IP4 0x0200u
+#define NDIS_HASH_IP6     0x0400u
+#define NDIS_HASH_TCP_IP6 0x1000u
 
 #endif

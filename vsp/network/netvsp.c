@@ -151,7 +151,8 @@ static void on_signal(void *device, struct vmbus_channel *vmbus)
 static void forget_guest(struct netvsp *vsp)
 {
 	vsp->version = vsp->filter = vsp->group_count = 0;
-	vsp->may_coalesce = vsp->coalesces = vsp->link_untold = false;
+	vsp->may_coalesce = vsp->coalesces = vsp->link_untold = vsp->rss.on = false;
+	vsp->rss.entries = 0;
 	netvsp_slots_free(vsp);
 	netvsp_buffer_unmap(&vsp->receive);
 	netvsp_buffer_unmap(&vsp->send);

@@ -5,9 +5,10 @@
 
 #include <sys/uio.h>
 
-#include "vsp/network/netvsp.h"
 #include "vmbus/protocol/nvsp.h"
 #include "vmbus/protocol/rndis.h"
+#include "vsp/network/netvsp.h"
+#include "vsp/network/rss.h"
 
 #define NETVSP_PAGE          4096u
 #define NETVSP_MAX_PIECES    64u     /* of one packet from the guest */
@@ -15,7 +16,7 @@
 #define NETVSP_PART_PAGES    4u      /* a suballocation of the receive buffer: 9000 bytes and the headers, and more */
 #define NETVSP_PART_BYTES    (NETVSP_PART_PAGES * NETVSP_PAGE)
 #define NETVSP_SLOT_PARTS    5u      /* of a slot, when the guest takes frames of 64 KiB */
-#define NETVSP_HEADROOM      80u     /* RNDIS headers in a part, before its share of the frame */
+#define NETVSP_HEADROOM      96u     /* RNDIS headers in a part, before its share of the frame */
 #define NETVSP_PART_FRAME    (NETVSP_PART_BYTES - NETVSP_HEADROOM)
 #define NETVSP_MAX_SLOTS     1024u
 #define NETVSP_CONTROL_SLOTS 2u      /* that frames leave alone: a driver waits for its answers without end */
@@ -59,6 +60,7 @@ struct netvsp {
 	uint32_t filter;                     /* RNDIS_FILTER_*; 0: the interface is down */
 	uint8_t  groups[NETVSP_MAX_GROUPS][6]; /* addresses that RNDIS_FILTER_MULTICAST stands for */
 	uint32_t group_count;
+	struct rss rss;                      /* heeded while there are subchannels */
 	struct netvsp_buffer receive, send;
 	struct netvsp_slot *slots;
 	uint32_t slot_parts, slot_count, free_count, reserved_slots;

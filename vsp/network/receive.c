@@ -16,10 +16,10 @@
 struct part_header {
 	struct rndis_header header;
 	struct rndis_packet packet;
-	struct rndis_packet_info checksum_info;
-	uint32_t checksum;
-	struct rndis_packet_info id_info;
-	struct rndis_packet_id id;
+	struct {
+		struct rndis_packet_info info;
+		uint32_t value;
+	} entry[3];
 };
 _Static_assert(sizeof(struct part_header) <= NETVSP_HEADROOM, "there is room");
 
@@ -98,39 +98,91 @@ static bool wanted(const struct netvsp *vsp, const uint8_t *frame)
 	return vsp->filter & RNDIS_FILTER_ALL_MULTICAST || (vsp->filter & RNDIS_FILTER_MULTICAST && in_groups(vsp, frame));
 }
 
-/* Headers in front of each part. Frames from the root itself carry no checksum yet, and need none. */
-static void describe(const struct netvsp_slot *slot, uint32_t bytes, const struct virtio_net_hdr *header)
+static void add_info(struct part_header *h, uint32_t type, uint32_t value)
+{
+	const uint32_t bytes = sizeof h->entry[0], count = h->packet.info_bytes / bytes;
+
+	h->entry[count].info = (struct rndis_packet_info){ bytes, type, sizeof h->entry[0].info };
+	h->entry[count].value = value;
+	h->packet.info_bytes += bytes;
+}
+
+/* Headers in front of each part. Frames from the root itself carry no checksum yet, and need none. hash: NULL if there is none. */
+static void describe(const struct netvsp_slot *slot, uint32_t bytes, const struct virtio_net_hdr *header, const uint32_t *hash)
 {
 	bool whole = bytes <= NETVSP_PART_FRAME, good = header->flags & (VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID);
-	const uint32_t checksum_bytes = sizeof(struct rndis_packet_info) + sizeof(uint32_t);
-	const uint32_t id_bytes = sizeof(struct rndis_packet_info) + sizeof(struct rndis_packet_id);
 
 	for (uint32_t i = 0; bytes; i++) {
 		uint32_t share = bytes < NETVSP_PART_FRAME ? bytes : NETVSP_PART_FRAME;
 		struct part_header h = {
 			.header = { RNDIS_PACKET, NETVSP_HEADROOM + share },
 			.packet = { .data_offset = NETVSP_HEADROOM - sizeof(struct rndis_header), .data_bytes = share,
-				    .info_offset = sizeof(struct rndis_packet), .info_bytes = checksum_bytes + (whole ? 0 : id_bytes) },
-			.checksum_info = { checksum_bytes, RNDIS_INFO_CHECKSUM, sizeof h.checksum_info },
-			.checksum = good ? RNDIS_CHECKSUM_TCP_GOOD | RNDIS_CHECKSUM_UDP_GOOD : 0,
-			.id_info = { id_bytes, RNDIS_INFO_PACKET_ID, sizeof h.id_info },
-			.id = { RNDIS_PACKET_ID_VERSION, RNDIS_PACKET_ID_PART, 0 },
+				    .info_offset = sizeof(struct rndis_packet) },
 		};
 
 		bytes -= share;
-		h.id.flags |= (i ? 0 : RNDIS_PACKET_ID_FIRST) | (bytes ? 0 : RNDIS_PACKET_ID_LAST);
-		memcpy(slot->part[i], &h, sizeof h);
+		add_info(&h, RNDIS_INFO_CHECKSUM, good ? RNDIS_CHECKSUM_TCP_GOOD | RNDIS_CHECKSUM_UDP_GOOD : 0);
+		if (!whole)
+			add_info(&h, RNDIS_INFO_PACKET_ID, RNDIS_PACKET_ID_VALUE(RNDIS_PACKET_ID_PART | (i ? 0 : RNDIS_PACKET_ID_FIRST) |
+										 (bytes ? 0 : RNDIS_PACKET_ID_LAST)));
+		/* Of a coalesced frame it is the first part that says what is true of all. */
+		if (hash && !i)
+			add_info(&h, RNDIS_INFO_HASH, *hash);
+		memcpy(slot->part[i], &h, offsetof(struct part_header, entry) + h.packet.info_bytes);
+	}
+}
+
+/* One round of input of a queue. */
+struct round {
+	struct netvsp *vsp;
+	struct netvsp_channel *own;          /* the queue's channel */
+	uint32_t batches;                    /* channels that have a batch open */
+};
+
+/* The channel for the frame in the slot, with its batch. */
+static struct netvsp_channel *choose(struct round *r, const struct netvsp_slot *slot, uint32_t bytes, uint32_t *hash, bool *hashed)
+{
+	struct netvsp *vsp = r->vsp;
+	struct netvsp_channel *channel = r->own;
+	uint8_t header[RSS_HEADER_BYTES];
+	uint32_t to;
+
+	if (vsp->subchannels && vsp->rss.on) {
+		if (bytes > sizeof header)
+			bytes = sizeof header;
+		memcpy(header, slot->part[0] + NETVSP_HEADROOM, bytes);
+		*hashed = rss_steer(&vsp->rss, header, bytes, hash, &to);
+		if (*hashed)
+			channel = &vsp->channels[to < NETVSP_MAX_QUEUES && vsp->channels[to].open ? to : 0];
+	}
+	if (!(r->batches >> channel->index & 1)) {
+		vmbus_channel_batch_begin(channel->channel);
+		r->batches |= 1u << channel->index;
+	}
+	return channel;
+}
+
+/* What was gathered goes along with the frames. */
+static void end_batches(struct round *r)
+{
+	for (uint32_t i = 0; r->batches >> i; i++) {
+		if (!(r->batches >> i & 1))
+			continue;
+		netvsp_deliver(&r->vsp->channels[i]);
+		vmbus_channel_batch_end(r->vsp->channels[i].channel);
 	}
 }
 
 /* One frame. 0; -EAGAIN: there is none; -ENODEV: no device any more; -ENOSPC: the guest has no room; other: it was lost. */
-static int receive_frame(struct netvsp_channel *channel, int fd, uint32_t slot)
+static int receive_frame(struct round *r, int fd, uint32_t slot)
 {
-	struct netvsp *vsp = channel->vsp;
+	struct netvsp *vsp = r->vsp;
 	const struct netvsp_slot *s = &vsp->slots[slot];
 	struct iovec iov[NETVSP_SLOT_PARTS * NETVSP_PART_PAGES + 1];
+	struct netvsp_channel *channel;
 	struct virtio_net_hdr header;
-	uint32_t bytes;
+	uint32_t bytes, hash = 0;
+	bool hashed = false;
 	ssize_t n;
 	int rc;
 
@@ -146,7 +198,8 @@ static int receive_frame(struct netvsp_channel *channel, int fd, uint32_t slot)
 	bytes = (uint32_t)n - (uint32_t)sizeof header;
 	if (!wanted(vsp, s->part[0] + NETVSP_HEADROOM))
 		return -EBADMSG;
-	describe(s, bytes, &header);
+	channel = choose(r, s, bytes, &hash, &hashed);
+	describe(s, bytes, &header, hashed ? &hash : NULL);
 	rc = tell(channel, slot, NVSP_CHANNEL_DATA, bytes);
 	if (rc) {
 		vsp->stats.rx_dropped++;
@@ -190,27 +243,23 @@ static bool more_input(struct netvsp *vsp, uint32_t queue, int rc)
 bool netvsp_input(struct netvsp *vsp, uint32_t queue)
 {
 	/* A queue without a channel of its own goes to the first. */
-	struct netvsp_channel *channel = &vsp->channels[vsp->channels[queue].open ? queue : 0];
+	struct round r = { vsp, &vsp->channels[vsp->channels[queue].open ? queue : 0], 0 };
 	int fd = vsp->config.fd[queue], rc = 0;
 	uint32_t slot, taken = 0;
 
-	if (!channel->open || !vsp->slots || !vsp->filter)
+	if (!r.own->open || !vsp->slots || !vsp->filter)
 		return more_input(vsp, queue, discard(fd));
-	vmbus_channel_batch_begin(channel->channel);
 	while (taken < INPUT_BUDGET && rc != -EAGAIN && rc != -ENOSPC && rc != -ENODEV) {
 		rc = -ENOSPC;
 		if (!take_slot(vsp, vsp->reserved_slots, &slot))
 			break;
-		rc = receive_frame(channel, fd, slot);
+		rc = receive_frame(&r, fd, slot);
 		if (rc)
 			netvsp_slot_return(vsp, slot);
 		taken++;
 	}
 	vsp->starved[queue] = rc == -ENOSPC;
-	/* What was gathered goes along with the first frame. */
-	if (rc != -EAGAIN || taken > 1)
-		netvsp_deliver(channel);
-	vmbus_channel_batch_end(channel->channel);
+	end_batches(&r);
 	return more_input(vsp, queue, rc);
 }
 

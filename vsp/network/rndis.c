@@ -67,7 +67,7 @@ static uint32_t query_rss(const struct netvsp *vsp, uint8_t *to)
 {
 	uint32_t queues = vsp->config.queue_count < vsp->config.vp_count ? vsp->config.queue_count : vsp->config.vp_count;
 	const struct ndis_receive_scale_capabilities caps = {
-		.header = { NDIS_TYPE_RSS_CAPABILITIES, 2, sizeof caps }, .interrupts = queues, .queues = queues, .table_entries = 128,
+		.header = { NDIS_TYPE_RSS_CAPABILITIES, 2, sizeof caps }, .interrupts = queues, .queues = queues, .table_entries = RSS_TABLE_ENTRIES,
 	};
 
 	memcpy(to, &caps, sizeof caps);
@@ -193,7 +193,8 @@ static uint32_t set(struct netvsp *vsp, const struct control *c, uint32_t bytes)
 		return RNDIS_STATUS_SUCCESS;
 	case OID_802_3_MULTICAST_LIST:
 		return set_groups(vsp, c->bytes + offset, length);
-	case OID_GEN_RECEIVE_SCALE_PARAMETERS:       /* the TAP steers a flow to the queue that it came from */
+	case OID_GEN_RECEIVE_SCALE_PARAMETERS:
+		return rss_set(&vsp->rss, c->bytes + offset, length);
 	case OID_GEN_CONFIG_PARAMETER:               /* another address: the guard is what says whether it may be used */
 		return RNDIS_STATUS_SUCCESS;
 	}

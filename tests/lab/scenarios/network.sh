@@ -110,6 +110,11 @@ interrupts_of() {
 	in_number "$1" "cat /sys/class/net/$(interface_in "$1" "$2")/device/channels/*/interrupts" | sort -n | tr '\n' ' '
 }
 
+# packets_of NUMBER INTERFACE CHANNEL: that came by it.
+packets_of() {
+	in_number "$1" "ethtool -S $2" | sed -n "s/^ *rx_queue_$3_packets: //p"
+}
+
 # ticks PID: processor time of its main thread, in hundredths of a second. VPs have threads of their own.
 ticks() {
 	awk '{ print $14 + $15 }' "/proc/$1/task/$1/stat"
@@ -167,7 +172,7 @@ iperf 11 12
 run bhctl list-interfaces two
 expect "two has two queues" [ "$(figure two "$(mac 12)" queues)" = 2 ]
 before=$(interrupts_of 12 "$(mac 12)")
-iperf 1 12 -P 4
+iperf 1 12 -P 12
 after=$(interrupts_of 12 "$(mac 12)")
 echo "   interrupts of its channels before: $before after: $after"
 # shellcheck disable=SC2086
@@ -175,6 +180,20 @@ expect "both were used" sh -c '[ $# = 4 ] && [ $3 -gt $1 ] && [ $4 -gt $2 ]' sh 
 run bhctl list-interfaces one
 expect "counted" [ "$(figure one "$(mac 11)" rx_bytes)" -gt $((payload_mib << 20)) ]
 expect "nothing was malformed" [ "$(figure one "$(mac 11)" tx_errors)" = 0 ]
+
+step scaling "a child's table says which of its channels a frame takes (RSS)"
+eth=$(interface_in 12 "$(mac 12)")
+expect "it has one of 128 entries" [ "$(in_number 12 "ethtool -x $eth" | grep -cE '^ *[0-9]+: +0 +1 +0 +1 +0 +1 +0 +1')" = 16 ]
+for queue in 0 1; do
+	in_number 12 "ethtool -X $eth weight $((1 - queue)) $queue" || fail "weights"
+	this=$(packets_of 12 "$eth" $queue)
+	other=$(packets_of 12 "$eth" $((1 - queue)))
+	expect "12 gets the root's payload" verified 12 1
+	expect "by channel $queue" [ $(($(packets_of 12 "$eth" $queue) - this)) -gt 100 ]
+	# Frames that are not hashed, as ARP's, go as they like.
+	expect "not by the other" [ $(($(packets_of 12 "$eth" $((1 - queue))) - other)) -lt 10 ]
+done
+in_number 12 "ethtool -X $eth equal 2" || fail "equal"
 
 step jumbo "frames of 9000 bytes, not fragmented"
 ip link set br0 mtu 9000

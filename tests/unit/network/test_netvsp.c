@@ -10,6 +10,9 @@
 #include "interface.h"
 #include "vmbus/protocol/message.h"
 
+#define HEADROOM   96u               /* of a frame in its part of the receive buffer, for what is said of it */
+#define PART_FRAME (16384u - HEADROOM)
+
 static struct interface i;
 static struct frame out, in;
 static uint8_t message[80000];
@@ -213,27 +216,27 @@ START_TEST(frames_in)
 	make_frame(in.bytes, all, other, 0x0806, 60);
 	tap_put(&i, &in, 60);
 	ck_assert(!netvsp_input(i.vsp, 0));
-	ck_assert_int_eq(receive_take(&i, &parts, message, sizeof message), 80 + 1514);
+	ck_assert_int_eq(receive_take(&i, &parts, message, sizeof message), HEADROOM + 1514);
 	ck_assert_uint_eq(parts, 1);
 	memcpy(&p, message + 8, sizeof p);
 	ck_assert_uint_eq(p.data_bytes, 1514);
-	ck_assert_uint_eq(p.data_offset, 72);
-	ck_assert_mem_eq(message + 80, guest_mac, 6);
-	ck_assert_int_eq(receive_take(&i, &parts, message, sizeof message), 80 + 60);
-	ck_assert_mem_eq(message + 80, all, 6);
+	ck_assert_uint_eq(p.data_offset, HEADROOM - 8);
+	ck_assert_mem_eq(message + HEADROOM, guest_mac, 6);
+	ck_assert_int_eq(receive_take(&i, &parts, message, sizeof message), HEADROOM + 60);
+	ck_assert_mem_eq(message + HEADROOM, all, 6);
 	ck_assert_int_eq(receive_take(&i, &parts, message, sizeof message), -1);
 	/* 50,000 bytes in one frame: four parts of it, one packet */
 	make_frame(in.bytes, guest_mac, other, 0x0800, 50000);
 	tap_put(&i, &in, 50000);
 	ck_assert(!netvsp_input(i.vsp, 0));
-	ck_assert_int_eq(receive_take(&i, &parts, message, sizeof message), 4 * 80 + 50000);
+	ck_assert_int_eq(receive_take(&i, &parts, message, sizeof message), 4 * HEADROOM + 50000);
 	ck_assert_uint_eq(parts, 4);
 	for (uint32_t n = 0, at = 0, of = 0; n < 4; n++) {
-		uint32_t share = n < 3 ? 16304 : 50000 - 3 * 16304;
+		uint32_t share = n < 3 ? PART_FRAME : 50000 - 3 * PART_FRAME;
 
 		ck_assert_uint_eq(message[at + 8 + 36 + 16 + 12 + 1], 1u | (n == 0 ? 2u : 0) | (n == 3 ? 4u : 0));
-		ck_assert_mem_eq(message + at + 80, in.bytes + of, share);
-		at += 80 + share;
+		ck_assert_mem_eq(message + at + HEADROOM, in.bytes + of, share);
+		at += HEADROOM + share;
 		of += share;
 	}
 	netvsp_get_stats(i.vsp, &stats);
