@@ -16,7 +16,7 @@ add_compile_definitions(_GNU_SOURCE BULKHEAD_VERSION="${PROJECT_VERSION}")
 
 # A library is named in LIBS as the linker names it; its pkg-config name brings include folders along.
 find_package(PkgConfig REQUIRED)
-foreach(pair uv:libuv xml2:libxml-2.0 systemd:libsystemd uring:liburing seccomp:libseccomp crypto:libcrypto ssl:libssl check:check)
+foreach(pair uv:libuv xml2:libxml-2.0 systemd:libsystemd uring:liburing seccomp:libseccomp crypto:libcrypto ssl:libssl check:check archive:libarchive)
   string(REGEX MATCH "^([^:]+):(.+)$" _ ${pair})
   pkg_check_modules(BULKHEAD_${CMAKE_MATCH_1} REQUIRED QUIET IMPORTED_TARGET ${CMAKE_MATCH_2})
 endforeach()

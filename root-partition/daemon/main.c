@@ -23,7 +23,9 @@ static const char usage[] =
 	"  --definitions DIR     definitions (/etc/bulkhead/partitions)\n"
 	"  --run-dir DIR         sockets and run-time state (/run/bulkhead)\n"
 	"  --log-dir DIR         console and worker logs (/var/log/bulkhead)\n"
+	"  --cache-dir DIR       unpacked kernels (/var/cache/bulkhead)\n"
 	"  --worker PATH         program that runs a partition (/usr/libexec/bulkhead/bulkhead-worker)\n"
+	"  --unpacker PATH       program that unpacks kernels (/usr/libexec/bulkhead/bulkhead-unpack-kernel)\n"
 	"  --mshv PATH           the hypervisor's device (/dev/mshv)\n"
 	"  --worker-user NAME    whom workers become (bulkhead-worker, else nobody)\n"
 	"  --group NAME          whose members may do what root may (bulkhead)\n"
@@ -35,14 +37,19 @@ static const char usage[] =
 #ifndef BULKHEAD_WORKER_PATH
 #define BULKHEAD_WORKER_PATH "/usr/libexec/bulkhead/bulkhead-worker"
 #endif
+#ifndef BULKHEAD_UNPACKER_PATH
+#define BULKHEAD_UNPACKER_PATH "/usr/libexec/bulkhead/bulkhead-unpack-kernel"
+#endif
 
-enum { OPT_DEFINITIONS = 256, OPT_RUN_DIR, OPT_LOG_DIR, OPT_WORKER, OPT_MSHV, OPT_USER, OPT_GROUP, OPT_FLOOR, OPT_NO_BUS, OPT_NO_AUTOSTART };
+enum { OPT_DEFINITIONS = 256, OPT_RUN_DIR, OPT_LOG_DIR, OPT_CACHE_DIR, OPT_WORKER, OPT_UNPACKER, OPT_MSHV, OPT_USER, OPT_GROUP, OPT_FLOOR, OPT_NO_BUS, OPT_NO_AUTOSTART };
 
 static const struct option long_options[] = {
 	{ "definitions", required_argument, NULL, OPT_DEFINITIONS },
 	{ "run-dir", required_argument, NULL, OPT_RUN_DIR },
 	{ "log-dir", required_argument, NULL, OPT_LOG_DIR },
+	{ "cache-dir", required_argument, NULL, OPT_CACHE_DIR },
 	{ "worker", required_argument, NULL, OPT_WORKER },
+	{ "unpacker", required_argument, NULL, OPT_UNPACKER },
 	{ "mshv", required_argument, NULL, OPT_MSHV },
 	{ "worker-user", required_argument, NULL, OPT_USER },
 	{ "group", required_argument, NULL, OPT_GROUP },
@@ -62,14 +69,17 @@ static int read_options(int argc, char **argv, struct options *o)
 	char *end;
 
 	*o = (struct options){ .definitions = "/etc/bulkhead/partitions", .run_dir = "/run/bulkhead", .log_dir = "/var/log/bulkhead",
-			       .worker = BULKHEAD_WORKER_PATH, .mshv = "/dev/mshv", .group = "bulkhead", .memory_floor = -1,
+			       .cache_dir = "/var/cache/bulkhead", .worker = BULKHEAD_WORKER_PATH, .unpacker = BULKHEAD_UNPACKER_PATH,
+			       .mshv = "/dev/mshv", .group = "bulkhead", .memory_floor = -1,
 			       .system_bus = true };
 	for (int c; (c = getopt_long(argc, argv, "hV", long_options, NULL)) >= 0;)
 		switch (c) {
 		case OPT_DEFINITIONS: o->definitions = optarg; break;
 		case OPT_RUN_DIR: o->run_dir = optarg; break;
 		case OPT_LOG_DIR: o->log_dir = optarg; break;
+		case OPT_CACHE_DIR: o->cache_dir = optarg; break;
 		case OPT_WORKER: o->worker = optarg; break;
+		case OPT_UNPACKER: o->unpacker = optarg; break;
 		case OPT_MSHV: o->mshv = optarg; break;
 		case OPT_USER: o->worker_user = optarg; break;
 		case OPT_GROUP: o->group = optarg; break;

@@ -35,7 +35,7 @@ static int make_folders(const char *path, mode_t mode)
 	return open(copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-static int open_folder(const char *path, mode_t mode)
+int manager_open_folder(const char *path, mode_t mode)
 {
 	int fd = make_folders(path, mode);
 
@@ -135,12 +135,13 @@ int manager_open(struct manager *m, uv_loop_t *loop, const struct options *optio
 	char *text;
 
 	*m = (struct manager){ .loop = loop, .options = options, .definitions_fd = -1, .run_fd = -1, .log_fd = -1 };
-	m->definitions_fd = open_folder(options->definitions, 0750);
-	m->run_fd = open_folder(options->run_dir, 0755);
-	m->log_fd = open_folder(options->log_dir, 0750);
+	m->definitions_fd = manager_open_folder(options->definitions, 0750);
+	m->run_fd = manager_open_folder(options->run_dir, 0755);
+	m->log_fd = manager_open_folder(options->log_dir, 0750);
 	if (m->definitions_fd < 0 || m->run_fd < 0 || m->log_fd < 0 || take_lock(m))
 		return -1;
 	find_identities(m);
+	kernel_cache_init(&m->kernels, m);
 	if (!config_read_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &text, &size)) {
 		snprintf(m->boot_id, sizeof m->boot_id, "%.36s", text);
 		free(text);
@@ -173,6 +174,7 @@ void manager_close(struct manager *m)
 		partition_free(m->partitions);
 	events_close(m->events);
 	m->events = NULL;
+	kernel_cache_close(&m->kernels);
 	close(m->definitions_fd);
 	close(m->run_fd);
 	close(m->log_fd);

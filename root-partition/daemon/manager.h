@@ -9,9 +9,10 @@
 #include <sys/types.h>
 #include <uv.h>
 #include "root-partition/config/config.h"
+#include "root-partition/daemon/kernel_cache.h"
 
 struct options {
-	const char *definitions, *run_dir, *log_dir, *worker, *mshv, *worker_user, *group;
+	const char *definitions, *run_dir, *log_dir, *cache_dir, *worker, *unpacker, *mshv, *worker_user, *group;
 	int64_t memory_floor;        /* bytes that a start leaves to the root; -1: by the size of the machine */
 	bool system_bus;
 };
@@ -26,6 +27,7 @@ struct manager {
 	struct events *events;
 	struct api *api;
 	struct timer *memory_timer;
+	struct kernel_cache kernels;
 	char boot_id[40];
 };
 
@@ -33,6 +35,8 @@ struct manager {
 int manager_open(struct manager *manager, uv_loop_t *loop, const struct options *options);
 /** Starts what is to be started with the machine, in <autostart order=>. */
 void manager_autostart(struct manager *manager);
+/** A folder, made if it is not there. Returns a descriptor or -1 (said why). */
+int manager_open_folder(const char *path, mode_t mode);
 /** Lets go of everything; workers go on. */
 void manager_close(struct manager *manager);
 

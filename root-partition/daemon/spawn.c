@@ -145,6 +145,8 @@ static void on_loop(uv_work_t *work, int status)
 
 	if (status < 0)
 		spawn_fail(s, -status, "worker: %s", uv_strerror(status));
+	if (s->unpack_fd >= 0 && !s->error)
+		kernel_cache_fill(&s->partition->manager->kernels, s->unpack_fd);
 	s->done(s);
 }
 
@@ -165,12 +167,13 @@ struct spawn *spawn_begin(struct partition *p, struct partition_config *config, 
 	s->paused = paused;
 	s->run_fd = p->run_fd;
 	s->log_dir_fd = p->manager->log_fd;
+	s->cache_fd = p->manager->kernels.dir_fd;
 	s->uid = p->manager->worker_uid;
 	s->gid = p->manager->worker_gid;
 	s->group_gid = p->manager->group_gid;
 	s->definition = strndup(p->text, p->text_size);
 	s->definition_size = p->text_size;
-	s->pidfd = s->memory_fd = s->state_fd = s->worker_log = -1;
+	s->pidfd = s->memory_fd = s->state_fd = s->worker_log = s->unpack_fd = -1;
 	record_of(p, &s->record);
 	if (!s->definition || uv_queue_work(p->manager->loop, &s->work, on_thread, on_loop)) {
 		spawn_free(s);
@@ -190,6 +193,8 @@ void spawn_free(struct spawn *s)
 		close(s->memory_fd);
 	if (s->state_fd >= 0)
 		close(s->state_fd);
+	if (s->unpack_fd >= 0)
+		close(s->unpack_fd);
 	free((char *)s->definition);
 	config_free(s->config);
 	free(s);

@@ -21,7 +21,7 @@ struct spawn {
 	const struct options *options;
 	struct partition_config *config;
 	bool paused;
-	int run_fd, log_dir_fd;                  /* borrowed */
+	int run_fd, log_dir_fd, cache_fd;        /* borrowed */
 	uid_t uid;
 	gid_t gid, group_gid;
 	struct record record;
@@ -33,6 +33,7 @@ struct spawn {
 	char text[512];
 	pid_t pid;
 	int pidfd, memory_fd, state_fd;
+	int unpack_fd;                           /* the kernel, if its unpacked form is wanted; -1 */
 	int64_t log_offset;                      /* where this run's lines begin in the worker's log */
 
 	/* between: what the worker will have from descriptor 3 on */

@@ -37,6 +37,25 @@ static int open_image(struct spawn *s, const char *what, const char *path, int32
 	return 0;
 }
 
+/* Its unpacked form, where there is one. */
+static int open_kernel(struct spawn *s, const char *path, int32_t *ret)
+{
+	bool wanted;
+	int *fd, unpacked;
+
+	if (open_image(s, "kernel", path, ret))
+		return -1;
+	fd = &s->fds[s->fd_count - 1];
+	unpacked = kernel_cache_open(s->cache_fd, *fd, &wanted);
+	if (wanted)
+		s->unpack_fd = fcntl(*fd, F_DUPFD_CLOEXEC, 0);
+	if (unpacked >= 0) {
+		close(*fd);
+		*fd = unpacked;
+	}
+	return 0;
+}
+
 static int open_disk(struct spawn *s, const struct config_disk *disk, struct worker_disk *ret)
 {
 	char why[400];
@@ -154,7 +173,7 @@ int spawn_open_files(struct spawn *s, struct worker_config *ret)
 	if (mshv < 0)
 		return spawn_fail(s, ENODEV, "%s: %s; is the hypervisor loaded? 'modprobe bulkhead' loads it", s->options->mshv, strerror(errno));
 	w->mshv_fd = spawn_give(s, mshv);
-	if (open_image(s, "kernel", config->kernel, &w->kernel_fd) ||
+	if (open_kernel(s, config->kernel, &w->kernel_fd) ||
 	    (config->initrd && open_image(s, "initrd", config->initrd, &w->initrd_fd)) || open_memory(s, w))
 		return -1;
 	for (uint32_t i = 0; i < config->disk_count; i++)

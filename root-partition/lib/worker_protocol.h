@@ -90,7 +90,7 @@ struct worker_config {
 	int32_t  mshv_fd;            /* /dev/mshv, read-write */
 	int32_t  state_fd;           /* memfd for the state that a successor needs; the daemon keeps it too */
 	int32_t  memory_fd;          /* memfd of memory_bytes: the guest's memory; the daemon keeps it too */
-	int32_t  kernel_fd;          /* bzImage, or a 64-bit ELF with a PVH note or entry point (tests/guest) */
+	int32_t  kernel_fd;          /* bzImage, the same as unpacked_kernel.h has it, or a 64-bit ELF with a PVH note or entry point (tests/guest) */
 	int32_t  initrd_fd;          /* -1: none */
 	int32_t  console_fd;         /* listening AF_UNIX stream socket, RUN_DIR/NAME/console.sock */
 	int32_t  console_log_fd;     /* append only; -1: none */

@@ -11,6 +11,7 @@
 #define SETUP_HEADER_MAGIC  0x53726448u                    /* "HdrS" */
 #define XLF_KERNEL_64       1u
 #define LOADED_HIGH         1u
+#define KASLR_FLAG          2u                             /* in loadflags: the kernel lies at an address of chance */
 #define LOADER_TYPE_UNDEFINED 0xffu
 
 struct __attribute__((packed)) setup_header {

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "root-partition/lib/unpacked_kernel.h"
+
 int loader_refuse(struct loader *l, int error, const char *format, ...)
 {
 	va_list args;
@@ -86,7 +88,8 @@ int loader_load(const struct guest_memory *memory, const struct loader_input *in
 		size_t why_size)
 {
 	struct loader l = { .memory = memory, .input = input, .why = why, .why_size = why_size };
-	uint8_t magic[4];
+	const uint64_t unpacked = UNPACKED_KERNEL_MAGIC;
+	uint8_t magic[8] = { 0 };
 	struct stat st;
 	int rc;
 
@@ -100,7 +103,12 @@ int loader_load(const struct guest_memory *memory, const struct loader_input *in
 	rc = loader_read(input->kernel_fd, magic, 0, sizeof magic);
 	if (rc < 0)
 		return loader_refuse(&l, -rc, "kernel: %s", rc == -ENODATA ? "file is empty" : strerror(-rc));
-	rc = memcmp(magic, "\177ELF", 4) == 0 ? loader_elf(&l) : loader_bzimage(&l);
+	if (memcmp(magic, "\177ELF", 4) == 0)
+		rc = loader_elf(&l);
+	else if (memcmp(magic, &unpacked, sizeof unpacked) == 0)
+		rc = loader_unpacked(&l);
+	else
+		rc = loader_bzimage(&l);
 	if (rc == 0)
 		rc = load_initrd(&l);
 	if (rc == 0)

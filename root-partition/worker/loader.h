@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Puts a kernel into guest memory and says where the first VP starts: Linux bzImage by its 64-bit boot protocol
- * (Documentation/x86/boot.rst), or an ELF64 executable with the same machine state. Reads the files straight into the
+ * (Documentation/x86/boot.rst), the same unpacked beforehand, or an ELF64 executable with the same machine state. Reads the files straight into the
  * guest's memory. The files are the administrator's, yet every length in them is checked.
  */
 #ifndef BULKHEAD_WORKER_LOADER_H
 #define BULKHEAD_WORKER_LOADER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@ struct loader_input {
 	int initrd_fd;               /* -1: none */
 	const char *cmdline;
 	uint64_t rsdp;               /* guest-physical; for boot_params */
+	bool memory_used;            /* at a reset: memory is not all zero */
 };
 
 struct loader_result {

@@ -14,8 +14,7 @@ static uint64_t align_up(uint64_t value, uint64_t alignment)
 	return (value + alignment - 1) & ~(alignment - 1);
 }
 
-/** Where the protected-mode code goes: its preferred address, or as low as its alignment lets it when that does not fit. */
-static int choose_address(struct loader *l, const struct setup_header *h, uint64_t *ret)
+int loader_choose_address(struct loader *l, const struct setup_header *h, uint64_t *ret)
 {
 	uint64_t limit = l->memory->low_size, start = h->pref_address;
 
@@ -36,18 +35,11 @@ static int choose_address(struct loader *l, const struct setup_header *h, uint64
 	return 0;
 }
 
-int loader_bzimage(struct loader *l)
+int loader_setup_header(struct loader *l, const uint8_t sectors[LOADER_BOOT_SECTORS], struct setup_header *ret)
 {
-	uint8_t image[SECTOR * 2];
-	struct setup_header h = { 0 };
-	struct boot_params *bp;
-	uint64_t setup_size, payload, start = 0, header_end;
-	int rc;
+	struct setup_header h;
 
-	rc = loader_read(l->input->kernel_fd, image, 0, sizeof image);
-	if (rc < 0)
-		return loader_refuse(l, ENOEXEC, "kernel: neither a bzImage nor an ELF file: too short");
-	memcpy(&h, image + SETUP_HEADER_OFFSET, sizeof h);
+	memcpy(&h, sectors + SETUP_HEADER_OFFSET, sizeof h);
 	if (h.boot_flag != 0xaa55 || h.header != SETUP_HEADER_MAGIC)
 		return loader_refuse(l, ENOEXEC, "kernel: neither a bzImage nor an ELF file");
 	if (h.version < 0x020c)
@@ -57,7 +49,44 @@ int loader_bzimage(struct loader *l)
 		return loader_refuse(l, ENOEXEC, "kernel: has no 64-bit entry point (a 32-bit kernel?)");
 	if (!(h.loadflags & LOADED_HIGH))
 		return loader_refuse(l, ENOEXEC, "kernel: a zImage; a bzImage is needed");
+	*ret = h;
+	return 0;
+}
 
+struct boot_params *loader_boot_params(struct loader *l, const uint8_t sectors[LOADER_BOOT_SECTORS], const struct setup_header *h,
+				       uint64_t start)
+{
+	/* The jump at 200h gives the header's end: what newer kernels append is copied too. */
+	uint64_t header_end = 0x202u + h->jump_offset;
+	struct boot_params *bp = guest_memory_low(l->memory, LAYOUT_BOOT_PARAMS);
+
+	memset(bp, 0, sizeof *bp);
+	if (header_end > SETUP_HEADER_OFFSET + SETUP_HEADER_ROOM)
+		header_end = SETUP_HEADER_OFFSET + SETUP_HEADER_ROOM;
+	memcpy((uint8_t *)bp + SETUP_HEADER_OFFSET, sectors + SETUP_HEADER_OFFSET, header_end - SETUP_HEADER_OFFSET);
+	bp->hdr.type_of_loader = LOADER_TYPE_UNDEFINED;
+	bp->hdr.code32_start = (uint32_t)start;
+
+	l->cmdline_max = h->cmdline_size;
+	l->initrd_max = h->initrd_addr_max;
+	l->result.kernel_start = start;
+	l->result.kernel_end = start + h->init_size;
+	return bp;
+}
+
+int loader_bzimage(struct loader *l)
+{
+	uint8_t image[LOADER_BOOT_SECTORS];
+	uint64_t setup_size, payload, start = 0;
+	struct setup_header h;
+	int rc;
+
+	rc = loader_read(l->input->kernel_fd, image, 0, sizeof image);
+	if (rc < 0)
+		return loader_refuse(l, ENOEXEC, "kernel: neither a bzImage nor an ELF file: too short");
+	rc = loader_setup_header(l, image, &h);
+	if (rc < 0)
+		return rc;
 	setup_size = (uint64_t)((h.setup_sects == 0 ? 4 : h.setup_sects) + 1) * SECTOR;
 	payload = (uint64_t)h.syssize * 16;
 	if (payload <= ENTRY_64)
@@ -70,27 +99,13 @@ int loader_bzimage(struct loader *l)
 		payload = l->kernel_size - setup_size;
 	if (h.init_size < payload)
 		return loader_refuse(l, ENOEXEC, "kernel: init_size %#x is less than its own code", h.init_size);
-	rc = choose_address(l, &h, &start);
+	rc = loader_choose_address(l, &h, &start);
 	if (rc < 0)
 		return rc;
 	rc = loader_read_guest(l, l->input->kernel_fd, setup_size, start, payload, "kernel");
 	if (rc < 0)
 		return rc;
-
-	/* The jump at 200h gives the header's end: what newer kernels append is copied too. */
-	header_end = 0x202u + h.jump_offset;
-	bp = guest_memory_low(l->memory, LAYOUT_BOOT_PARAMS);
-	memset(bp, 0, sizeof *bp);
-	if (header_end > SETUP_HEADER_OFFSET + SETUP_HEADER_ROOM)
-		header_end = SETUP_HEADER_OFFSET + SETUP_HEADER_ROOM;
-	memcpy((uint8_t *)bp + SETUP_HEADER_OFFSET, image + SETUP_HEADER_OFFSET, header_end - SETUP_HEADER_OFFSET);
-	bp->hdr.type_of_loader = LOADER_TYPE_UNDEFINED;
-	bp->hdr.code32_start = (uint32_t)start;
-
-	l->cmdline_max = h.cmdline_size;
-	l->initrd_max = h.initrd_addr_max;
-	l->result.kernel_start = start;
-	l->result.kernel_end = start + h.init_size;
+	loader_boot_params(l, image, &h, start);
 	l->result.entry = start + ENTRY_64;
 	return 0;
 }

@@ -5,7 +5,10 @@
 
 #include <stdbool.h>
 
+#include "boot_params.h"
 #include "loader.h"
+
+#define LOADER_BOOT_SECTORS 1024u /* bytes of a bzImage that hold its setup header */
 
 struct loader {
 	const struct guest_memory *memory;
@@ -26,6 +29,16 @@ int loader_read(int fd, void *buffer, uint64_t offset, uint64_t size);
 
 int loader_bzimage(struct loader *l);
 int loader_elf(struct loader *l);
+/** What bulkhead-unpack-kernel made of a bzImage (root-partition/lib/unpacked_kernel.h), at an address that nobody can foresee. */
+int loader_unpacked(struct loader *l);
+
+/** Of a kernel that can be booted here. */
+int loader_setup_header(struct loader *l, const uint8_t sectors[LOADER_BOOT_SECTORS], struct setup_header *ret);
+/** Where the kernel goes: its preferred address, or as low as its alignment lets it when that does not fit. */
+int loader_choose_address(struct loader *l, const struct setup_header *h, uint64_t *ret);
+/** Fills the page in guest memory, and all of l but result.entry, for a kernel at start. Returns that page. */
+struct boot_params *loader_boot_params(struct loader *l, const uint8_t sectors[LOADER_BOOT_SECTORS], const struct setup_header *h,
+				       uint64_t start);
 
 /** Page tables, GDT, command line and the rest of boot_params (e820 map, initrd, RSDP). */
 int boot_state_write(struct loader *l);

@@ -128,6 +128,7 @@ static int load_guest(struct machine *m)
 		.initrd_fd = m->config.initrd_fd,
 		.cmdline = m->config.cmdline,
 		.rsdp = LAYOUT_ACPI,
+		.memory_used = m->state->reset_count > 0,
 	};
 	struct hv_register_assoc registers[BOOT_STATE_REGISTERS];
 	struct loader_result loaded;

@@ -25,7 +25,7 @@ const char standalone_help[] =
 	"usage: bulkhead-worker --control FD --config FD     (started by bulkheadd)\n"
 	"       bulkhead-worker --standalone [options]       (development, tests, measurements)\n"
 	"\n"
-	"  --kernel FILE       bzImage, or a 64-bit ELF kernel (required)\n"
+	"  --kernel FILE       bzImage, what bulkhead-unpack-kernel made of one, or a 64-bit ELF kernel (required)\n"
 	"  --initrd FILE       initial RAM disk\n"
 	"  --append TEXT       kernel command line\n"
 	"  --memory SIZE       as 256MiB or 2GiB; default 256MiB\n"

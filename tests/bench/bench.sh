@@ -23,6 +23,9 @@ done
 /scenario/bench/net-bench peer >/dev/null 2>&1 &
 
 worker=/usr/libexec/bulkhead/bulkhead-worker
+# As the daemon does after a kernel's first start.
+kernel=/run/vmlinuz.unpacked
+run /usr/libexec/bulkhead/bulkhead-unpack-kernel /lab/vmlinuz $kernel
 # small COMMAND...: with $small_label, the hypercall's price as a small guest kernel sees it; its last exit code is QEMU's or the worker's business.
 small() {
 	"$@" </dev/null 2>/dev/null | sed -n "s/.*GUEST-VALUE hypercall-ns /$small_label hypercall_ns /p" >>$out
@@ -30,7 +33,7 @@ small() {
 
 bulkhead() {
 	run /scenario/bench/bench-run bulkhead "$1" "$worker" --standalone --name bench --memory 256MiB \
-		--kernel /lab/vmlinuz --initrd /scenario/bench/child.cpio --append "$guest_arguments" --disk "$disk" \
+		--kernel $kernel --initrd /scenario/bench/child.cpio --append "$guest_arguments" --disk "$disk" \
 		--tap bulkhead0 --console stdio </dev/null >>$out
 }
 

@@ -110,6 +110,27 @@ expect "the caller is told by 125" [ $? = 125 ]
 cat /run/lost
 expect "and by words" grep -q '^bhctl: one: the connection to the guest ended before the command: ' /run/lost
 
+step unpacked "later starts take the kernel unpacked, each time at other addresses"
+text_address() {
+	bhctl exec one -- sed -n 's/ T _text$//p' /proc/kallsyms
+}
+eventually 60 "it was unpacked meanwhile" sh -c 'find /var/cache/bulkhead -name "v*" -size +1000k | grep -q .'
+addresses=
+for start in 1 2; do
+	run bhctl start one
+	eventually 30 "the service answers" bhctl exec one -- true
+	expect "the worker has the unpacked kernel" sh -c 'ls -l /proc/$(pidof bulkhead-worker)/fd | grep -q /var/cache/bulkhead/v'
+	addresses="$addresses $(text_address)"
+	[ $start = 2 ] || run bhctl turn-off one
+done
+run bhctl reset one
+eventually 30 "the service answers after a reset" sh -c '[ "$(bhctl exec one -- cut -d. -f1 /proc/uptime)" -lt 20 ]'
+addresses="$addresses $(text_address)"
+expect "three addresses: $addresses" [ "$(echo "$addresses" | wc -w)" = 3 ]
+# One in some 480 is where the kernel was linked for; three in a row are no chance.
+expect "chosen by chance" sh -c 'for address; do [ "$address" = ffffffff81000000 ] || exit 0; done; exit 1' sh $addresses
+run bhctl turn-off one
+
 step off "without stream sockets"
 definition one '<vsock state="off"/>'
 run bhctl start one

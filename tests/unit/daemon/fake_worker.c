@@ -24,6 +24,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "root-partition/lib/unpacked_kernel.h"
 #include "root-partition/lib/worker_protocol.h"
 
 static struct worker_config config;
@@ -65,6 +66,14 @@ static void check_descriptors(void)
 		refuse("the memory is not sealed in its size");
 	if (fstat(config.memory_fd, &st) < 0 || (uint64_t)st.st_size != config.memory_bytes)
 		refuse("the memory has a wrong size");
+}
+
+static void name_kernel(void)
+{
+	uint64_t magic = 0;
+
+	if (pread(config.kernel_fd, &magic, sizeof magic, 0) == (ssize_t)sizeof magic && magic == UNPACKED_KERNEL_MAGIC)
+		fprintf(stderr, "fake worker: the kernel is unpacked\n");
 }
 
 static void send_packet(const void *packet, size_t size)
@@ -253,6 +262,7 @@ int main(void)
 		refuse("no configuration");
 	signal(SIGPIPE, SIG_IGN);
 	check_descriptors();
+	name_kernel();
 	status.pid = (uint32_t)getpid();
 	if (has("fail-start")) {
 		fprintf(stderr, "loader: kernel: not a bzImage\nloader: giving up\n");

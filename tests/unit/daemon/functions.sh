@@ -65,7 +65,7 @@ eventually() {
 
 daemon_start() {
 	# shellcheck disable=SC2086
-	$LAUNCHER "$BULKHEADD" --definitions "$dir/definitions" --run-dir "$dir/run" --log-dir "$dir/log" --worker "$WORKER" \
+	$LAUNCHER "$BULKHEADD" --definitions "$dir/definitions" --run-dir "$dir/run" --log-dir "$dir/log" --cache-dir "$dir/cache" --unpacker "${UNPACKER:-/bin/false}" --worker "$WORKER" \
 		--mshv /dev/null --memory-floor 0 --no-system-bus "$@" >>"$dir/daemon.log" 2>&1 &
 	daemon_pid=$!
 	eventually 10 "$BHCTL" list

@@ -44,7 +44,7 @@ static int file_of(const void *bytes, size_t size)
 
 static int load(int kernel_fd, int initrd_fd, const char *cmdline)
 {
-	struct loader_input input = { kernel_fd, initrd_fd, cmdline, LAYOUT_ACPI };
+	struct loader_input input = { kernel_fd, initrd_fd, cmdline, LAYOUT_ACPI, false };
 
 	why[0] = '\0';
 	result = (struct loader_result){ 0 };
