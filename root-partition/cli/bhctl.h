@@ -54,6 +54,12 @@ void host_view(const struct arguments *args, const struct value *host);
 /** Prints the interfaces of a Describe answer as a table; nothing when there are none. */
 void interfaces_table(const struct value *partition);
 
+void guest_info_view(const struct arguments *args, const struct value *info);
+void kvp_view(const struct arguments *args, const struct value *pairs);
+enum kvp_verb { KVP_LIST, KVP_GET, KVP_SET, KVP_DELETE };
+/** What `kvp NAME ...` is to do, in which of the daemon's pools. false: wrong usage, said so. */
+bool kvp_verb_parse(const struct arguments *args, enum kvp_verb *ret, uint32_t *pool);
+
 /** Reads and checks the files that args name, and has each stored by `define`; label is how errors name it. Returns an exit code. */
 int define_each(struct arguments *args, int (*define)(struct arguments *args, const char *label, const char *text));
 

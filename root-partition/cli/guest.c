@@ -35,7 +35,7 @@ static void print_addresses(const struct value *list)
 	table_free(table);
 }
 
-static void print_info(const struct value *info)
+void guest_info_view(const struct arguments *args, const struct value *info)
 {
 	static const char *const headings[] = { "SERVICE", "STATE", "VERSION", "FRAMEWORK" };
 	static const struct { const char *label, *key; } lines[] = {
@@ -46,6 +46,10 @@ static void print_info(const struct value *info)
 	const struct value *items = value_get(info, "items"), *services = value_get(info, "services");
 	struct table *table;
 
+	if (args->json) {
+		print_json(info);
+		return;
+	}
 	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
 		if (*value_text(items, lines[i].key))
 			printf("%-16s %s\n", lines[i].label, value_text(items, lines[i].key));
@@ -77,10 +81,7 @@ int command_guest_info(struct arguments *args)
 		complain(NULL, "the daemon's answer cannot be read; is it of another version?");
 		return EXIT_REFUSED;
 	}
-	if (args->json)
-		print_json(info);
-	else
-		print_info(info);
+	guest_info_view(args, info);
 	value_free(info);
 	return EXIT_OK;
 }
@@ -110,6 +111,30 @@ static bool read_pool(const char *text, uint32_t *ret)
 	return false;
 }
 
+bool kvp_verb_parse(const struct arguments *args, enum kvp_verb *ret, uint32_t *pool)
+{
+	static const struct { const char *verb; int words; } verbs[] = { { "list", 2 }, { "get", 3 }, { "set", 4 }, { "delete", 3 } };
+	unsigned i = 0;
+
+	while (i < 4 && strcmp(verbs[i].verb, args->words[1]))
+		i++;
+	if (i == 4 || args->count != verbs[i].words) {
+		complain(args->words[0], "kvp: use list, get KEY, set KEY VALUE or delete KEY");
+		return false;
+	}
+	*ret = i;
+	*pool = 0;
+	return !args->pool || read_pool(args->pool, pool);
+}
+
+void kvp_view(const struct arguments *args, const struct value *pairs)
+{
+	if (args->json)
+		print_json(pairs);
+	for (const struct value *v = args->json ? NULL : pairs->first; v; v = v->next)
+		printf("%s=%s\n", v->key, v->string);
+}
+
 static int list_pairs(struct arguments *args, uint32_t pool)
 {
 	const char *name = args->words[0];
@@ -121,40 +146,29 @@ static int list_pairs(struct arguments *args, uint32_t pool)
 		return rc;
 	pairs = value_read(reply);
 	sd_bus_message_unref(reply);
-	if (args->json && pairs)
-		print_json(pairs);
-	for (const struct value *v = pairs && !args->json ? pairs->first : NULL; v; v = v->next)
-		printf("%s=%s\n", v->key, v->string);
+	if (pairs)
+		kvp_view(args, pairs);
 	value_free(pairs);
 	return EXIT_OK;
 }
 
 int command_kvp(struct arguments *args)
 {
-	const char *name = args->words[0], *verb = args->words[1], *text = "";
-	static const struct { const char *verb, *member; int words; } verbs[] = {
-		{ "list", "KvpList", 2 }, { "get", "KvpGet", 3 }, { "set", "KvpSet", 4 }, { "delete", "KvpDelete", 3 },
-	};
+	const char *name = args->words[0], *text = "";
 	sd_bus_message *reply = NULL;
-	uint32_t pool = 0;
-	unsigned i = 0;
+	enum kvp_verb verb;
+	uint32_t pool;
 	int rc;
 
-	while (i < 4 && strcmp(verbs[i].verb, verb))
-		i++;
-	if (i == 4 || args->count != verbs[i].words) {
-		complain(name, "kvp: use list, get KEY, set KEY VALUE or delete KEY");
+	if (!kvp_verb_parse(args, &verb, &pool))
 		return EXIT_USAGE;
-	}
-	if (args->pool && !read_pool(args->pool, &pool))
-		return EXIT_USAGE;
-	if (i == 0)
+	if (verb == KVP_LIST)
 		return list_pairs(args, pool);
-	if (i == 2)
+	if (verb == KVP_SET)
 		rc = client_call(args, name, "asking the guest", &reply, "KvpSet", "suss", name, pool, args->words[2], args->words[3]);
 	else
-		rc = client_call(args, name, "asking the guest", &reply, verbs[i].member, "sus", name, pool, args->words[2]);
-	if (!rc && i == 1 && sd_bus_message_read(reply, "s", &text) >= 0)
+		rc = client_call(args, name, "asking the guest", &reply, verb == KVP_GET ? "KvpGet" : "KvpDelete", "sus", name, pool, args->words[2]);
+	if (!rc && verb == KVP_GET && sd_bus_message_read(reply, "s", &text) >= 0)
 		puts(text);
 	sd_bus_message_unref(reply);
 	return rc;

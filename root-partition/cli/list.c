@@ -150,6 +150,29 @@ static void show_exits(const struct value *p)
 	number_line("dispatches", p, "dispatches");
 }
 
+static void show_processors(const struct value *p)
+{
+	static const char *const headings[] = { "VP", ">IN THE GUEST", ">IN THE HYPERVISOR" };
+	const struct value *list = value_get(p, "processors");
+	struct table *table;
+	unsigned index = 0;
+
+	if (!list || !list->first)
+		return;
+	table = table_new(3, headings);
+	for (const struct value *v = list->first; v; v = v->next) {
+		char cells[3][32];
+
+		snprintf(cells[0], sizeof cells[0], "%u", index++);
+		snprintf(cells[1], sizeof cells[1], "%.1f s", (double)value_count(v, "guest_ns") / 1e9);
+		snprintf(cells[2], sizeof cells[2], "%.1f s", (double)value_count(v, "hypervisor_ns") / 1e9);
+		table_row(table, (const char *const[]){ cells[0], cells[1], cells[2] });
+	}
+	putchar('\n');
+	table_write(stdout, table, 0);
+	table_free(table);
+}
+
 static void show_memory(const struct value *p)
 {
 	if (!value_count(p, "dynamic_memory"))
@@ -219,6 +242,7 @@ static void show_one(const struct value *p)
 	if (value_get(p, "interfaces") && value_get(p, "interfaces")->first)
 		putchar('\n');
 	interfaces_table(p);
+	show_processors(p);
 	show_exits(p);
 }
 

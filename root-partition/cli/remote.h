@@ -55,6 +55,11 @@ int remote_judge(const char *subject, uint64_t code);
 /** Calls it and waits for its job, for limit_s at most (0: as long as it takes). */
 int remote_invoke(struct arguments *args, const char *subject, const char *doing, const char *class, const struct remote_argument *keys,
 		  const char *method, const struct remote_argument *arguments, uint64_t limit_s);
+/**
+ * One of the methods of Msvm_VirtualSystemManagementService. ret NULL: waits for its job; else it must be done at once, and ret has what it
+ * answered, for remote_reply_free().
+ */
+int remote_serve(struct arguments *args, const char *name, const char *method, const struct remote_argument *arguments, struct remote_reply *ret);
 /** Text between quotes in WQL: quotes and backslashes escaped. For free(). */
 char *remote_quote(const char *text);
 
@@ -92,5 +97,10 @@ int remote_dump_xml(struct arguments *args);
 int remote_undefine(struct arguments *args);
 int remote_autostart(struct arguments *args);
 int remote_set_memory(struct arguments *args);
+int remote_attach_interface(struct arguments *args);
+int remote_detach_interface(struct arguments *args);
+int remote_set_link(struct arguments *args);
+int remote_guest_info(struct arguments *args);
+int remote_kvp(struct arguments *args);
 
 #endif

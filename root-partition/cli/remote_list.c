@@ -229,13 +229,46 @@ static int put_devices(struct arguments *args, struct value *p, const char *name
 	return rc;
 }
 
+/* Times in 100 ns. Nothing when the host does not know them: of what is off, or has just been started. */
+static int put_processors(struct arguments *args, struct value *p, const char *name)
+{
+	struct value *list = NULL, *processors = value_new(VALUE_LIST, "processors"), *v;
+	char prefix[100], wql[300];
+	int rc;
+
+	if (!processors)
+		abort();
+	snprintf(prefix, sizeof prefix, "%.80s:Hv VP ", name);
+	snprintf(wql, sizeof wql, "SELECT Name,PercentGuestRunTime,PercentHypervisorRunTime FROM "
+		 "Win32_PerfRawData_HvStats_HyperVHypervisorVirtualProcessor WHERE Name LIKE '%s%%'", prefix);
+	rc = remote_query(args, name, REMOTE_CIMV2, wql, &list);
+	for (const struct value *one = rc ? NULL : list->first; one; one = one->next) {
+		if (strncmp(value_text(one, "Name"), prefix, strlen(prefix)) || !value_get(one, "PercentGuestRunTime"))
+			continue;
+		v = value_new(VALUE_DICT, NULL);
+		if (!v)
+			abort();
+		put_number(v, "guest_ns", number_of(one, "PercentGuestRunTime") * 100, VALUE_NUMBER);
+		put_number(v, "hypervisor_ns", number_of(one, "PercentHypervisorRunTime") * 100, VALUE_NUMBER);
+		value_add(processors, v);
+	}
+	if (processors->first)
+		value_add(p, processors);
+	else
+		value_free(processors);
+	value_free(list);
+	return rc;
+}
+
 static int describe(struct arguments *args, const struct value *system, const struct answers *a, struct value *p)
 {
-	const char *uuid = value_text(system, "Name");
+	const char *uuid = value_text(system, "Name"), *name = value_text(system, "ElementName");
+	int rc;
 
 	put_text(p, "title", value_text(of_partition(a->settings, "InstanceID", uuid), "Description"));
 	put_memory(p, of_partition(a->memory, "InstanceID", uuid));
-	return put_devices(args, p, value_text(system, "ElementName"), uuid);
+	rc = put_devices(args, p, name, uuid);
+	return rc || !value_get(system, "ProcessID") ? rc : put_processors(args, p, name);
 }
 
 static int partitions(struct arguments *args, const char *name, bool details, struct value **ret)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "root-partition/cli/remote.h"
 
+#define SERVICE       "Msvm_VirtualSystemManagementService"
 #define PULLS_MAX     4096u
 #define JOB_POLL_US   100000u
 #define STARTED_JOB   4096u
@@ -175,6 +176,30 @@ int remote_invoke(struct arguments *args, const char *subject, const char *doing
 	else
 		rc = remote_judge(subject, code);
 	remote_reply_free(&reply);
+	return rc;
+}
+
+int remote_serve(struct arguments *args, const char *name, const char *method, const struct remote_argument *arguments, struct remote_reply *ret)
+{
+	struct value *list = NULL;
+	int rc = remote_query(args, name, REMOTE_V2, "SELECT * FROM " SERVICE, &list);
+	uint64_t code;
+
+	if (rc)
+		return rc;
+	{
+		const struct remote_argument keys[] = {
+			{ .name = "SystemCreationClassName", .text = value_text(list->first, "SystemCreationClassName") },
+			{ .name = "SystemName", .text = value_text(list->first, "SystemName") },
+			{ .name = "CreationClassName", .text = SERVICE }, { .name = "Name", .text = value_text(list->first, "Name") }, { 0 },
+		};
+
+		if (!ret)
+			rc = remote_invoke(args, name, "waiting for the host", SERVICE, keys, method, arguments, 0);
+		else if (!(rc = remote_call(args, name, SERVICE, keys, method, arguments, ret, &code)) && (rc = remote_judge(name, code)))
+			remote_reply_free(ret);
+	}
+	value_free(list);
 	return rc;
 }
 

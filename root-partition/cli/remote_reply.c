@@ -201,6 +201,25 @@ out:
 	return rc;
 }
 
+struct value *remote_embedded_parse(const char *text)
+{
+	xmlDoc *doc = xmlReadMemory(text, (int)strlen(text), NULL, NULL, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NOCDATA);
+	const xmlNode *root = doc && !doc->intSubset ? xmlDocGetRootElement(doc) : NULL;
+	struct value *dict = root && is(root, "INSTANCE") ? value_new(VALUE_DICT, NULL) : NULL;
+
+	for (const xmlNode *p = dict ? first_element(root) : NULL; p; p = next_element(p)) {
+		const xmlNode *value = is(p, "PROPERTY") ? child(p, "VALUE") : NULL;
+		xmlChar *name = value ? xmlGetNoNsProp(p, (const xmlChar *)"NAME") : NULL;
+		struct value *v = name ? string_value((char *)name, value) : NULL;
+
+		if (v)
+			value_add(dict, v);
+		xmlFree(name);
+	}
+	xmlFreeDoc(doc);
+	return dict;
+}
+
 void remote_reply_free(struct remote_reply *reply)
 {
 	value_free(reply->items);

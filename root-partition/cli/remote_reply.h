@@ -20,6 +20,8 @@ struct remote_reply {
 
 /** Returns 0 and a reply for remote_reply_free(), or -1 with why (a fault is no failure of this function). */
 int remote_reply_parse(const char *text, size_t size, struct remote_reply *ret, char why[200]);
+/** The properties of an <INSTANCE> (DSP0201) that is a text; for value_free(). NULL: it is none. */
+struct value *remote_embedded_parse(const char *text);
 void remote_reply_free(struct remote_reply *reply);
 
 #endif

@@ -9,7 +9,6 @@
 #include "root-partition/cli/remote.h"
 
 #define SYSTEM     "Msvm_ComputerSystem"
-#define SERVICE    "Msvm_VirtualSystemManagementService"
 #define SHUTDOWN_S 120u
 #define READY_S    300u
 #define POLL_US    250000u
@@ -234,23 +233,7 @@ int remote_shutdown(struct arguments *args)
 /* One of the service's methods that take one embedded instance or reference; `parts` belong to that. */
 static int serve(struct arguments *args, const char *name, const char *method, const struct remote_argument *argument)
 {
-	const struct remote_argument arguments[] = { *argument, nothing };
-	struct value *list = NULL;
-	int rc = remote_query(args, name, REMOTE_V2, "SELECT * FROM " SERVICE, &list);
-
-	if (rc)
-		return rc;
-	{
-		const struct remote_argument keys[] = {
-			{ .name = "SystemCreationClassName", .text = value_text(list->first, "SystemCreationClassName") },
-			{ .name = "SystemName", .text = value_text(list->first, "SystemName") },
-			{ .name = "CreationClassName", .text = SERVICE }, { .name = "Name", .text = value_text(list->first, "Name") }, nothing,
-		};
-
-		rc = remote_invoke(args, name, "waiting for the host", SERVICE, keys, method, arguments, 0);
-	}
-	value_free(list);
-	return rc;
+	return remote_serve(args, name, method, (const struct remote_argument[]){ *argument, nothing }, NULL);
 }
 
 int remote_undefine(struct arguments *args)

@@ -212,6 +212,36 @@ static void put_integration(int *rc, sd_bus_message *m, const struct partition *
 	api_close_entry(rc, m);
 }
 
+/* 0: not known. A frequency that is none makes no time. */
+static uint64_t nanoseconds(uint64_t ticks, uint64_t hz)
+{
+	const uint64_t second = 1000000000u;
+
+	return hz && hz < UINT64_MAX / second ? ticks / hz * second + ticks % hz * second / hz : 0;
+}
+
+int api_append_processor_times(sd_bus_message *m, const struct worker_stats *s)
+{
+	int rc = sd_bus_message_open_container(m, 'a', "(tt)");
+
+	for (uint32_t i = 0; s->tsc_hz && i < s->vp_count && i < WORKER_MAX_VPS && rc >= 0; i++)
+		rc = sd_bus_message_append(m, "(tt)", nanoseconds(s->vp[i].guest_tsc, s->tsc_hz), nanoseconds(s->vp[i].hypervisor_tsc, s->tsc_hz));
+	return rc < 0 ? rc : sd_bus_message_close_container(m);
+}
+
+static void put_processors(int *rc, sd_bus_message *m, const struct worker_stats *s)
+{
+	api_open_entry(rc, m, "processors", "aa{sv}");
+	for (uint32_t i = 0; i < s->vp_count && i < WORKER_MAX_VPS && *rc >= 0; i++) {
+		*rc = sd_bus_message_open_container(m, 'a', "{sv}");
+		api_put(rc, m, "guest_ns", "t", nanoseconds(s->vp[i].guest_tsc, s->tsc_hz));
+		api_put(rc, m, "hypervisor_ns", "t", nanoseconds(s->vp[i].hypervisor_tsc, s->tsc_hz));
+		if (*rc >= 0)
+			*rc = sd_bus_message_close_container(m);
+	}
+	api_close_entry(rc, m);
+}
+
 static void put_stats(int *rc, sd_bus_message *m, const struct worker_stats *s)
 {
 	static const char *const exits[BH_EXIT_COUNT] = {
@@ -226,6 +256,8 @@ static void put_stats(int *rc, sd_bus_message *m, const struct worker_stats *s)
 	api_put(rc, m, "dispatches", "t", s->dispatches);
 	api_put(rc, m, "guest_tsc", "t", s->guest_tsc);
 	api_put(rc, m, "hypervisor_tsc", "t", s->hypervisor_tsc);
+	if (s->tsc_hz)
+		put_processors(rc, m, s);
 	api_open_entry(rc, m, "exits", "a{sv}");
 	for (unsigned i = 0; i < BH_EXIT_COUNT; i++)
 		api_put(rc, m, exits[i], "t", s->exits[i]);

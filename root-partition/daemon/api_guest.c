@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "root-partition/daemon/api_internal.h"
+#include "root-partition/daemon/events.h"
 #include "root-partition/daemon/text.h"
 #include "vsp/ic/ic.h"
 
@@ -91,19 +92,20 @@ static void copy_pair(const struct worker_kvp_reply *reply, struct worker_kvp_re
 
 static void on_kvp(void *arg, const struct worker_message *reply, int error, const char *text)
 {
+	static const char *const pools[IC_KVP_POOLS] = { "external", "guest", "auto", "auto-external", "auto-internal" };
 	struct worker_kvp_reply pair = { 0 };
+	struct asked *a = arg;
+	struct partition *p = manager_find(a->manager, a->name);
 
 	if (reply && reply->type == WORKER_KVP_REPLY) {
 		copy_pair((const struct worker_kvp_reply *)reply, &pair);
 		reply = &pair.header;
 	}
 	error = judge(reply, WORKER_KVP_REPLY, error, &text);
-	if (error) {
-		api_done(arg, error, text);
-		return;
-	}
-	sd_bus_reply_method_return(arg, "s", "done");
-	sd_bus_message_unref(arg);
+	if (!error && p)
+		events_add(a->manager, a->name, "items", partition_state_names[p->state], pools[a->pool]);
+	api_done(sd_bus_message_ref(a->call), error, error ? text : "done");
+	free_asked(a);
 }
 
 int api_run_kvp(sd_bus_message *call, struct partition *p, sd_bus_error *e)
@@ -111,6 +113,7 @@ int api_run_kvp(sd_bus_message *call, struct partition *p, sd_bus_error *e)
 	struct worker_kvp m = { .header = { .type = WORKER_KVP, .size = sizeof m } };
 	const char *member = sd_bus_message_get_member(call), *key, *value = "";
 	int rc = sd_bus_message_read(call, "us", &m.pool, &key);
+	struct asked *a;
 
 	m.operation = !strcmp(member, "KvpSet") ? IC_KVP_SET : IC_KVP_DELETE;
 	if (rc >= 0 && m.operation == IC_KVP_SET)
@@ -121,9 +124,13 @@ int api_run_kvp(sd_bus_message *call, struct partition *p, sd_bus_error *e)
 		return api_fail(e, EINVAL, "no such pool, no key, or a key or value that is too long");
 	if (!p->link)
 		return not_reachable(p, e);
+	a = new_asked(call, p);
+	if (!a)
+		return -ENOMEM;
+	a->pool = m.pool;
 	strcpy(m.key, key);
 	strcpy(m.value, value);
-	link_request(p->link, &m.header, KVP_MS, on_kvp, sd_bus_message_ref(call));
+	link_request(p->link, &m.header, KVP_MS, on_kvp, a);
 	return 1;
 }
 

@@ -25,8 +25,9 @@ const char *api_error_name(int error);
 int api_append_summary(sd_bus_message *reply, const struct partition *partition);
 /** a{sv} of everything. stats NULL: why_not says why there are none ("": the partition is off). */
 int api_append_details(sd_bus_message *reply, const struct partition *partition, const struct worker_stats *stats, const char *why_not);
+/** a(tt): of each VP, what it ran in the guest and in the hypervisor, in nanoseconds; empty when the worker does not know. */
+int api_append_processor_times(sd_bus_message *reply, const struct worker_stats *stats);
 int api_append_host(sd_bus_message *reply, const struct manager *manager, char *why, size_t size);
-
 
 /** One entry of a dictionary, type 's', 't', 'u' or 'b'. After an error nothing more is added. */
 void api_put(int *rc, sd_bus_message *message, const char *key, const char *type, ...);

@@ -118,6 +118,27 @@ static int run_describe(sd_bus_message *call, struct partition *p, sd_bus_error 
 	return 1;
 }
 
+static void on_times(void *arg, const struct worker_stats *stats, const char *why_not)
+{
+	sd_bus_message *call = arg, *reply = NULL;
+
+	if (!stats)
+		sd_bus_reply_method_errorf(call, api_error_name(ENOTCONN), "%s", *why_not ? why_not : "is not running");
+	else if (sd_bus_message_new_method_return(call, &reply) >= 0 && api_append_processor_times(reply, stats) >= 0)
+		sd_bus_send(NULL, reply, NULL);
+	else
+		sd_bus_reply_method_errorf(call, api_error_name(ENOMEM), "out of memory");
+	sd_bus_message_unref(reply);
+	sd_bus_message_unref(call);
+}
+
+static int run_processor_times(sd_bus_message *call, struct partition *p, sd_bus_error *e)
+{
+	(void)e;
+	partition_stats(p, on_times, sd_bus_message_ref(call));
+	return 1;
+}
+
 /* What a list shows, of one partition: waits for nobody. */
 static int run_summary(sd_bus_message *call, struct partition *p, sd_bus_error *e)
 {
@@ -255,6 +276,7 @@ static const struct verb_row {
 } verbs[] = {
 	{ "Describe", false, run_describe },
 	{ "Summary", false, run_summary },
+	{ "ProcessorTimes", false, run_processor_times },
 	{ "Start", true, run_start },
 	{ "Shutdown", true, run_shutdown },
 	{ "TurnOff", true, run_turn_off },
@@ -421,6 +443,7 @@ static const sd_bus_vtable manager_table[] = {
 	METHOD("HostInfo", "", "a{sv}", on_host),
 	METHOD("Describe", "s", "a{sv}", on_named_method),
 	METHOD("Summary", "s", "a{sv}", on_named_method),
+	METHOD("ProcessorTimes", "s", "a(tt)", on_named_method),
 	METHOD("Start", "sbt", "s", on_named_method),
 	METHOD("Shutdown", "stbb", "s", on_named_method),
 	METHOD("TurnOff", "s", "s", on_named_method),
@@ -461,6 +484,7 @@ static const sd_bus_vtable partition_table[] = {
 	SD_BUS_PROPERTY("Reason", "s", get_text, 0, 0),
 	METHOD("Describe", "", "a{sv}", on_partition_method),
 	METHOD("Summary", "", "a{sv}", on_partition_method),
+	METHOD("ProcessorTimes", "", "a(tt)", on_partition_method),
 	METHOD("Start", "bt", "s", on_partition_method),
 	METHOD("Shutdown", "tbb", "s", on_partition_method),
 	METHOD("TurnOff", "", "s", on_partition_method),

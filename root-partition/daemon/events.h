@@ -12,7 +12,8 @@
 struct event {
 	uint64_t sequence, realtime_us;
 	char     partition[64];
-	char     kind[24];           /* "state", "defined", "undefined", "redefined", "adopted", "integration", "crashed", "reset", "interface", "disk" */
+	char     kind[24];           /* "state", "defined", "undefined", "redefined", "adopted", "integration", "crashed", "reset", "interface",
+					"disk", "items" */
 	char     state[16];
 	char     text[512];
 };

@@ -44,6 +44,11 @@ static int root_hvcall(int fd, struct mshv_root_hvcall *call)
 	}
 }
 
+int mshv_host_info(int mshv_fd, struct bulkhead_host_info *ret)
+{
+	return xioctl(mshv_fd, BULKHEAD_HOST_INFO, ret);
+}
+
 int mshv_partition_create(int mshv_fd, struct mshv_partition *ret)
 {
 	struct mshv_create_partition args = {

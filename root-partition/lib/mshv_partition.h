@@ -29,6 +29,8 @@ struct mshv_vp {
 #define MSHV_PARTITION_NONE ((struct mshv_partition){ .fd = -1 })
 #define MSHV_VP_NONE ((struct mshv_vp){ .fd = -1 })
 
+int mshv_host_info(int mshv_fd, struct bulkhead_host_info *ret);
+
 /** Creates a partition with LAPICs that can be x2APICs, and initializes it. mshv_partition_close undoes it. */
 int mshv_partition_create(int mshv_fd, struct mshv_partition *ret);
 /** Closes the descriptor; the driver frees the partition with its last one. */

@@ -17,6 +17,7 @@
 #define WORKER_NAME_MAX 64u
 #define WORKER_MAX_INTERFACES 8u
 #define WORKER_MAX_QUEUES 8u
+#define WORKER_MAX_VPS 64u
 
 enum worker_disk_flags {
 	WORKER_DISK_READ_ONLY = 1,
@@ -294,6 +295,8 @@ struct worker_stats {
 		uint64_t rx_packets, rx_bytes, rx_dropped, rx_errors, tx_packets, tx_bytes, tx_dropped, tx_errors;
 		uint64_t spoofed;            /* of tx_dropped: by their source address */
 	} interface[WORKER_MAX_INTERFACES];
+	uint64_t tsc_hz;             /* 0: not known */
+	struct { uint64_t guest_tsc, hypervisor_tsc; } vp[WORKER_MAX_VPS];
 };
 
 #endif

@@ -377,6 +377,7 @@ void machine_status(const struct machine *m, struct worker_status *ret)
 void machine_stats(struct machine *m, struct worker_stats *ret)
 {
 	struct bulkhead_partition_info partition = { 0 };
+	struct bulkhead_host_info host = { 0 };
 	struct bulkhead_vp_info vp;
 	unsigned int i, reason;
 
@@ -386,6 +387,8 @@ void machine_stats(struct machine *m, struct worker_stats *ret)
 		ret->deposited_bytes = partition.deposited_bytes;
 		ret->deposited_free_bytes = partition.deposited_free_bytes;
 	}
+	if (mshv_host_info(m->config.mshv_fd, &host) == 0)
+		ret->tsc_hz = host.tsc_hz;
 	for (i = 0; i < m->config.vp_count; i++) {
 		if (mshv_vp_info(&m->vps.vp[i].mshv, &vp) < 0)
 			continue;
@@ -394,6 +397,8 @@ void machine_stats(struct machine *m, struct worker_stats *ret)
 		ret->dispatches += vp.dispatches;
 		ret->guest_tsc += vp.guest_tsc;
 		ret->hypervisor_tsc += vp.hypervisor_tsc;
+		ret->vp[i].guest_tsc = vp.guest_tsc;
+		ret->vp[i].hypervisor_tsc = vp.hypervisor_tsc;
 	}
 	services_stats(m->services, ret);
 }

@@ -50,9 +50,12 @@ void provide_associations(struct result *r, const struct cim_class *class)
 {
 	static const char *const resources[] = {
 		"Msvm_ProcessorSettingData", "Msvm_MemorySettingData", RASD, SASD, "Msvm_SerialPortSettingData",
+		"Msvm_KvpExchangeComponentSettingData",
 		"Msvm_SyntheticEthernetPortSettingData", "Msvm_EthernetPortAllocationSettingData",
 	};
-	static const char *const devices[] = { "Msvm_ShutdownComponent", "Msvm_HeartbeatComponent", "Msvm_KvpExchangeComponent", "Msvm_Keyboard" };
+	static const char *const devices[] = {
+		"Msvm_Processor", "Msvm_ShutdownComponent", "Msvm_HeartbeatComponent", "Msvm_KvpExchangeComponent", "Msvm_Keyboard",
+	};
 	const struct host_facts *host = &r->world->model->host;
 
 	if (!strcmp(class->name, "Msvm_SettingsDefineState"))

@@ -90,6 +90,7 @@ static void end(struct change *c)
 	free(c->text);
 	free(c->attach);
 	free(c->detach);
+	free(c->link);
 	pool_release(&c->pool);
 	free(c);
 	if (cim->changes)
@@ -117,7 +118,8 @@ static void store(struct change *c)
 	daemon_call(c->cim->model.daemon, on_stored, c, "Define", "ss", "", c->text ? c->text : "");
 }
 
-static void on_memory(void *arg, sd_bus_message *reply, const char *name, const char *text)
+/* What runs has been changed; the definition follows. */
+static void on_done_now(void *arg, sd_bus_message *reply, const char *name, const char *text)
 {
 	struct change *c = arg;
 
@@ -160,6 +162,8 @@ static void on_read(void *arg, struct view *v)
 	}
 	before = v->pending;
 	c->code = apply(c, v, e);
+	if (!c->code && c->memory && c->link)   /* one thing that runs at a time */
+		c->code = RETURN_IN_USE;
 	if (c->code)
 		v->pending = before;
 	if (c->code || (!c->edited && !c->attach && !c->detach && !c->memory)) {
@@ -169,7 +173,9 @@ static void on_read(void *arg, struct view *v)
 	}
 	c->text = edit_close(e);
 	if (c->memory)
-		daemon_call(d, on_memory, c, "SetMemory", "st", c->name, c->memory);
+		daemon_call(d, on_done_now, c, "SetMemory", "st", c->name, c->memory);
+	else if (c->link)
+		daemon_call(d, on_done_now, c, "SetLink", "ssbb", c->name, c->link, (int)c->link_up, 0);
 	else if (c->attach)
 		daemon_call(d, on_stored, c, c->disk ? "AttachDisk" : "AttachInterface", "sssb", c->name, "", c->attach, 1);
 	else if (c->detach)
@@ -212,6 +218,7 @@ void changes_free(struct cim *cim)
 		free(c->text);
 		free(c->attach);
 		free(c->detach);
+		free(c->link);
 		pool_release(&c->pool);
 		free(c);
 	}

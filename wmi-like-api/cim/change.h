@@ -24,6 +24,8 @@ struct change {
 	/* Of a running partition, stored by the daemon too: an <interface> or <disk>; a MAC address or a disk's target. */
 	char *attach, *detach;
 	bool disk;                               /* which of the two it is */
+	char *link;                              /* of a running partition: the MAC address of what is plugged or unplugged now */
+	bool link_up;
 	uint64_t memory;                         /* bytes that a running partition is to have now; 0: as it is */
 	char *text;                              /* edited, to be stored after that */
 	const struct cim_path *results[CHANGE_RESULTS];

@@ -359,15 +359,35 @@ static unsigned modify_memory(struct change *c, const struct view *v, struct edi
 	return change_memory(v->definition, edit, in);
 }
 
+/* As the daemon reads it. For free(). */
+static char *mac_with_colons(const char *mac)
+{
+	char *text = malloc(18);
+
+	if (!text)
+		abort();
+	snprintf(text, 18, "%.2s:%.2s:%.2s:%.2s:%.2s:%.2s", mac, mac + 2, mac + 4, mac + 6, mac + 8, mac + 10);
+	return text;
+}
+
 static unsigned modify_connection(struct change *c, struct view *v, struct edit *edit, const struct cim_instance *in, const struct id *id)
 {
+	const char *state = input_text(in, "EnabledState");
 	int index = interface_of(v, id->mac);
 	char bridge[16];
 
-	if (index < 0 || (input(in, "HostResource") && !bridge_of(c, input(in, "HostResource"), bridge)))
+	if (index < 0 || (input(in, "HostResource") && !bridge_of(c, input(in, "HostResource"), bridge)) ||
+	    (state && strcmp(state, "2") && strcmp(state, "3")))
 		return RETURN_INVALID_PARAMETER;
 	if (input(in, "HostResource"))
 		edit_set_interface(edit, (unsigned)index, bridge, -1, -1);
+	if (state) {
+		if (v->pid && c->link)
+			return RETURN_IN_USE;
+		c->link_up = *state == '2';
+		c->link = v->pid ? mac_with_colons(id->mac) : NULL;
+		edit_set_link(edit, (unsigned)index, c->link_up);
+	}
 	c->edited = true;
 	return 0;
 }
@@ -418,7 +438,6 @@ unsigned change_modify(struct change *c, struct view *v, struct edit *edit, cons
 static unsigned remove_port(struct change *c, struct view *v, struct edit *edit, const struct id *id)
 {
 	int index = interface_of(v, id->mac);
-	char mac[18];
 
 	if (index < 0) {
 		forget_port(v, id->mac);
@@ -430,8 +449,7 @@ static unsigned remove_port(struct change *c, struct view *v, struct edit *edit,
 	}
 	if (c->detach)
 		return RETURN_IN_USE;
-	snprintf(mac, sizeof mac, "%.2s:%.2s:%.2s:%.2s:%.2s:%.2s", id->mac, id->mac + 2, id->mac + 4, id->mac + 6, id->mac + 8, id->mac + 10);
-	c->detach = strdup(mac);
+	c->detach = mac_with_colons(id->mac);
 	return 0;
 }
 

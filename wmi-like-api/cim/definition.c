@@ -182,6 +182,8 @@ struct definition *definition_parse(const char *text)
 	d->autostart_order = (unsigned)number_attribute(element_child(root, "autostart"), "order", 0);
 	element_text(element_child(root, "on_crash"), word, sizeof word);
 	d->restart_on_crash = !strcmp(word, "restart");
+	element_attribute(element_child(element_child(element_child(root, "features"), "integration"), "kvp"), "state", word, sizeof word);
+	d->no_items = !strcmp(word, "off");
 	devices = element_child(root, "devices");
 	for (const xmlNode *node = devices ? devices->children : NULL; node; node = node->next)
 		if (element_is(node, "disk"))

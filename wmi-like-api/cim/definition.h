@@ -33,7 +33,7 @@ struct definition {
 	bool     dynamic_memory;
 	unsigned memory_buffer, memory_priority;
 	unsigned vps;
-	bool     autostart, restart_on_crash;
+	bool     autostart, restart_on_crash, no_items;   /* no_items: without the service for key-value items */
 	unsigned autostart_order;
 	unsigned disk_count, interface_count;
 	struct definition_disk disks[DEFINITION_DISKS];
@@ -72,6 +72,7 @@ bool edit_set_disk_source(struct edit *edit, unsigned controller, unsigned lun, 
 void edit_add_interface(struct edit *edit, const char *bridge, const char *mac, unsigned vlan);
 bool edit_remove_interface(struct edit *edit, unsigned index);
 bool edit_set_interface(struct edit *edit, unsigned index, const char *bridge, int vlan, int allow_spoofing);
+bool edit_set_link(struct edit *edit, unsigned index, bool up);
 
 /** The text of a <disk> element and of an <interface> element, for free(). */
 char *definition_disk_text(unsigned controller, unsigned lun, const char *source, bool read_only);

@@ -299,6 +299,15 @@ bool edit_set_interface(struct edit *e, unsigned index, const char *bridge, int 
 	return true;
 }
 
+bool edit_set_link(struct edit *e, unsigned index, bool up)
+{
+	xmlNode *node = find_interface(e, index);
+
+	if (node)
+		set_attribute(child(node, "link", 3), "state", "%s", up ? "up" : "down");
+	return node;
+}
+
 /* An element by itself, to be filled and given to lone_text. NULL: no memory. */
 static xmlNode *lone_element(const char *name)
 {

@@ -100,18 +100,6 @@ static void product(struct result *r, const struct cim_class *class)
 	instance_add(r, i);
 }
 
-/* The counters of a VP are not told by the daemon: that it runs is all that is known. */
-static void virtual_processors(struct result *r, const struct cim_class *class)
-{
-	for (const struct view *v = first_view(r); v; v = next_view(r, v))
-		for (unsigned k = 0; v->pid && k < v->vps; k++) {
-			struct cim_instance *i = instance_new(r, class);
-
-			put_format(r, i, "Name", "%s:Hv VP %u", v->name, k);
-			instance_add(r, i);
-		}
-}
-
 void provide_host(struct result *r, const struct cim_class *class)
 {
 	static const struct { const char *class; void (*provide)(struct result *, const struct cim_class *); } rows[] = {
@@ -119,7 +107,7 @@ void provide_host(struct result *r, const struct cim_class *class)
 		{ "Win32_Processor", processors },
 		{ "Win32_OperatingSystem", system_of_root },
 		{ "Win32_ComputerSystemProduct", product },
-		{ "Win32_PerfRawData_HvStats_HyperVHypervisorVirtualProcessor", virtual_processors },
+		{ "Win32_PerfRawData_HvStats_HyperVHypervisorVirtualProcessor", provide_processor_counters },
 	};
 
 	for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++)

@@ -197,8 +197,7 @@ static void next_item(struct task *t)
 	struct daemon *d = t->cim->model.daemon;
 
 	if (t->item == t->item_count) {
-		job_end(t->job, 0, "");
-		task_free(t);
+		model_refresh_items(&t->cim->model, t->name, VIEW_HOST_ITEMS, on_refreshed, t);
 	} else if (t->delete) {
 		daemon_call(d, on_item, t, "KvpDelete", "sus", t->name, 0u, t->keys[t->item]);
 	} else {

@@ -10,7 +10,8 @@
 #include <time.h>
 #include "wmi-like-api/cim/model_internal.h"
 
-#define PERIOD_MS 5000u     /* for what no event tells: demand, heartbeat, the host's memory */
+#define PERIOD_MS 5000u     /* for what no event tells: demand, heartbeat, processors, the host's memory */
+#define ITEMS_LOOKS 12u     /* of those until a guest is asked for its items again */
 
 uint64_t model_now_us(void)
 {
@@ -36,20 +37,9 @@ struct view *model_by_name(const struct model *m, const char *name)
 	return NULL;
 }
 
-void view_drop_pairs(struct view *v)
-{
-	for (unsigned i = 0; i < v->pair_count; i++) {
-		free(v->pairs[i].key);
-		free(v->pairs[i].value);
-	}
-	free(v->pairs);
-	v->pairs = NULL;
-	v->pair_count = 0;
-}
-
 static void view_free(struct view *v)
 {
-	view_drop_pairs(v);
+	view_drop_answers(v);
 	definition_free(v->definition);
 	free(v->text);
 	free(v);
@@ -123,10 +113,15 @@ struct view *model_take_summary(struct model *m, const struct summary *s)
 	v->started_us = s->uptime_s || s->view.pid ? model_now_us() - s->uptime_s * 1000000u : 0;
 	v->shutdown_ready = s->view.shutdown_ready;
 	v->seen = true;
-	if (!v->pid)
-		view_drop_pairs(v);
 	if (v->definition || *before.uuid)
 		tell(m, &before, v);
+	if (!v->pid || v->pid != before.pid)
+		view_drop_answers(v);
+	if (v->state == VIEW_RUNNING && (before.state != VIEW_RUNNING || v->pid != before.pid)) {
+		v->processors_due = true;
+		model_read_items(m, v->name);
+		model_read_times(m);
+	}
 	return v;
 }
 
@@ -200,20 +195,25 @@ static void on_event(void *arg, const char *partition, const char *kind)
 		model_refresh(m, partition, NULL, NULL);
 	else
 		model_refresh_state(m, partition);
-	if (!strcmp(kind, "integration") || !strcmp(kind, "state"))
-		model_read_pairs(m, partition);
+	if (!strcmp(kind, "integration") || !strcmp(kind, "items"))
+		model_read_items(m, partition);
 }
 
+/* What a guest changes by itself no event tells: its items are read again now and then, not of all guests at once. */
 static void on_timer(uv_timer_t *timer)
 {
 	struct model *m = timer->data;
+	unsigned turn = m->looks++;
 
 	if (!daemon_is_up(m->daemon))
 		return;
 	model_list(m);
-	for (const struct view *v = m->views; v; v = v->next)
-		if (v->state == VIEW_RUNNING && v->heartbeat == VIEW_HEARTBEAT_OK && !v->pair_count)
-			model_read_pairs(m, v->name);
+	for (struct view *v = m->views; v; v = v->next) {
+		v->processors_due = v->state == VIEW_RUNNING || v->state == VIEW_PAUSED;
+		if (v->heartbeat == VIEW_HEARTBEAT_OK && (!v->items[VIEW_INTRINSIC_ITEMS].known || turn++ % ITEMS_LOOKS == 0))
+			model_read_items(m, v->name);
+	}
+	model_read_times(m);
 }
 
 void model_open(struct model *m, const struct cim_options *options, model_change_fn changed, void (*closed)(void *), void *arg)

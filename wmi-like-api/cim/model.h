@@ -23,9 +23,19 @@ struct view_pending {
 	char     ports[VIEW_PENDING][13];        /* MAC addresses */
 };
 
-struct view_pair {
-	char *key, *value;
-	bool intrinsic;                          /* what the guest says of itself; else what programs in it say */
+/* Key-value items, by the daemon's numbers of the pools: what the host tells the guest, programs in the guest the host, the guest of itself. */
+enum view_pool { VIEW_HOST_ITEMS, VIEW_GUEST_ITEMS, VIEW_INTRINSIC_ITEMS, VIEW_POOLS };
+
+struct view_items {
+	bool     known, again;                   /* again: asked for once more while an answer was on its way */
+	unsigned count, asked;
+	struct { char *key, *value; } *pairs;
+};
+
+/* What a virtual processor ran, and how much of the time between the last two looks, in percent. */
+struct view_processor {
+	uint64_t guest_ns, hypervisor_ns;
+	int      load;                           /* -1: not known yet */
 };
 
 struct view {
@@ -41,8 +51,11 @@ struct view {
 	bool     stale, asked;                   /* of text: from an earlier connection; on its way */
 	char    *text;                           /* the definition; NULL: not read yet, or undefined */
 	struct definition *definition;
-	struct view_pair *pairs;
-	unsigned pair_count;
+	struct view_items items[VIEW_POOLS];
+	struct view_processor *processors;       /* NULL: not known */
+	unsigned processor_count;
+	uint64_t processors_us, processors_hr;   /* when: real time; uv_hrtime */
+	bool     processors_due;
 	struct view_pending pending;
 };
 
@@ -66,7 +79,8 @@ struct model {
 	bool complete;                           /* everything was read once on this connection */
 	bool told;                               /* and on any: from then on changes are told */
 	bool listing;
-	unsigned reading;                        /* definitions on their way */
+	unsigned reading, timing;                /* definitions, times of processors on their way */
+	unsigned looks;                          /* how often everybody was looked at */
 	model_change_fn changed;
 	void (*closed)(void *arg);
 	void *arg;
@@ -81,6 +95,9 @@ struct view *model_by_name(const struct model *model, const char *name);
 
 /** Reads it again, with its definition, and then calls fn (may be NULL), not before this returns. */
 void model_refresh(struct model *model, const char *name, model_refreshed_fn fn, void *arg);
+
+/** Reads a pool of key-value items again, and then calls fn (may be NULL). */
+void model_refresh_items(struct model *model, const char *name, enum view_pool pool, model_refreshed_fn fn, void *arg);
 
 /** Real time, microseconds. */
 uint64_t model_now_us(void);

@@ -16,13 +16,21 @@ void model_take_text(struct model *model, struct view *view, const char *text);
 /** Takes away what was not seen. */
 void model_sweep(struct model *model);
 void model_forget(struct model *model, const char *name);
-void view_drop_pairs(struct view *view);
 
 /** Reads everything. */
 void model_list(struct model *model);
 /** Reads one, without its definition. */
 void model_refresh_state(struct model *model, const char *name);
-/** Asks the guest's key-value service, without waiting for it. */
-void model_read_pairs(struct model *model, const char *name);
+typedef void (*text_fn)(void *arg, const char *key, const char *text);
+typedef void (*number_fn)(void *arg, const char *key, uint64_t number);
+/** An a{sv}: its texts and numbers; what is not known is skipped, so that a newer daemon can say more. number may be NULL. */
+int read_dictionary(sd_bus_message *message, text_fn text, number_fn number, void *arg);
+
+/* model_items.c: what guests and workers answer, whom nobody waits for. */
+/** Asks the guest's key-value service for all pools. */
+void model_read_items(struct model *model, const char *name);
+/** Asks workers for the times of their processors, where they are due. */
+void model_read_times(struct model *model);
+void view_drop_answers(struct view *view);
 
 #endif

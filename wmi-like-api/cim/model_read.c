@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The daemon's answers: dictionaries into views. What is not known is skipped, so that a newer daemon can say more. */
+/* The daemon's answers: dictionaries into views. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "wmi-like-api/cim/model_internal.h"
 
-#define MAX_PAIRS   256u
 #define MAX_READING 128u             /* definitions on their way at a time: the daemon's queue for a client is bounded */
 
 struct pending {
@@ -15,7 +14,6 @@ struct pending {
 	model_refreshed_fn fn;
 	void *arg;
 	bool counted;                    /* in model->reading */
-	bool guest;                      /* pairs: of programs in the guest, not of the guest itself */
 };
 
 static struct pending *pending_new(struct model *m, const char *name, model_refreshed_fn fn, void *arg)
@@ -93,11 +91,7 @@ static void take_number(struct summary *s, const char *key, uint64_t number)
 		v->shutdown_ready = number;
 }
 
-typedef void (*text_fn)(void *arg, const char *key, const char *text);
-typedef void (*number_fn)(void *arg, const char *key, uint64_t number);
-
-/* a{sv}: texts and numbers; other values are skipped, but for a nested a{sv} of that key, whose texts are taken. */
-static int read_dictionary(sd_bus_message *m, text_fn text, number_fn number, void *arg, const char *nested)
+int read_dictionary(sd_bus_message *m, text_fn text, number_fn number, void *arg)
 {
 	int rc = sd_bus_message_enter_container(m, 'a', "{sv}");
 
@@ -111,17 +105,11 @@ static int read_dictionary(sd_bus_message *m, text_fn text, number_fn number, vo
 		rc = sd_bus_message_read(m, "s", &key);
 		if (rc >= 0)
 			rc = sd_bus_message_peek_type(m, &kind, &type);
-		if (rc >= 0 && nested && !strcmp(key, nested) && !strcmp(type, "a{sv}")) {
-			rc = sd_bus_message_enter_container(m, 'v', "a{sv}");
-			if (rc >= 0)
-				rc = read_dictionary(m, text, number, arg, NULL);
-			if (rc >= 0)
-				rc = sd_bus_message_exit_container(m);
-		} else if (rc >= 0 && !nested && !strcmp(type, "s")) {
+		if (rc >= 0 && !strcmp(type, "s")) {
 			rc = sd_bus_message_read(m, "v", "s", &word);
 			if (rc >= 0)
 				text(arg, key, word);
-		} else if (rc >= 0 && !nested && number && (!strcmp(type, "t") || !strcmp(type, "u") || !strcmp(type, "b"))) {
+		} else if (rc >= 0 && number && (!strcmp(type, "t") || !strcmp(type, "u") || !strcmp(type, "b"))) {
 			rc = sd_bus_message_read(m, "v", type, *type == 't' ? (void *)&t : *type == 'u' ? (void *)&u : (void *)&b);
 			if (rc >= 0)
 				number(arg, key, *type == 't' ? t : *type == 'u' ? u : (uint64_t)b);
@@ -147,7 +135,7 @@ static void summary_number(void *arg, const char *key, uint64_t number)
 static int read_summary(sd_bus_message *m, struct summary *s)
 {
 	memset(s, 0, sizeof *s);
-	return read_dictionary(m, summary_text, summary_number, s, NULL);
+	return read_dictionary(m, summary_text, summary_number, s);
 }
 
 static void on_text(void *arg, sd_bus_message *reply, const char *name, const char *why)
@@ -264,7 +252,7 @@ static void on_host(void *arg, sd_bus_message *reply, const char *name, const ch
 	struct model *m = arg;
 
 	(void)name, (void)why;
-	m->memory.known = reply && read_dictionary(reply, host_text, host_number, &m->memory, NULL) >= 0;
+	m->memory.known = reply && read_dictionary(reply, host_text, host_number, &m->memory) >= 0;
 }
 
 void model_list(struct model *m)
@@ -274,53 +262,4 @@ void model_list(struct model *m)
 	m->listing = true;
 	daemon_call(m->daemon, on_list, m, "ListPartitions", "");
 	daemon_call(m->daemon, on_host, m, "HostInfo", "");
-}
-
-struct pairs {
-	struct view *view;
-	bool intrinsic;
-};
-
-static void take_pair(void *arg, const char *key, const char *text)
-{
-	struct pairs *to = arg;
-	struct view *v = to->view;
-	struct view_pair *more;
-
-	if (v->pair_count == MAX_PAIRS)
-		return;
-	more = realloc(v->pairs, (v->pair_count + 1) * sizeof *more);
-	if (!more)
-		return;
-	v->pairs = more;
-	more[v->pair_count] = (struct view_pair){ strdup(key), strdup(text), to->intrinsic };
-	if (more[v->pair_count].key && more[v->pair_count].value)
-		v->pair_count++;
-}
-
-static void on_pairs(void *arg, sd_bus_message *reply, const char *name, const char *why)
-{
-	struct pending *p = arg;
-	struct pairs to = { model_by_name(p->model, p->name), !p->guest };
-
-	(void)name, (void)why;
-	if (reply && to.view && to.view->pid) {
-		if (!p->guest)
-			view_drop_pairs(to.view);
-		read_dictionary(reply, take_pair, NULL, &to, p->guest ? NULL : "items");
-	}
-	free(p);
-}
-
-void model_read_pairs(struct model *m, const char *name)
-{
-	const struct view *v = model_by_name(m, name);
-	struct pending *guest;
-
-	if (!v || v->state != VIEW_RUNNING)
-		return;
-	daemon_call(m->daemon, on_pairs, pending_new(m, name, NULL, NULL), "GuestInfo", "s", name);
-	guest = pending_new(m, name, NULL, NULL);
-	guest->guest = true;
-	daemon_call(m->daemon, on_pairs, guest, "KvpList", "su", name, 1u);
 }

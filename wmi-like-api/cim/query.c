@@ -39,6 +39,7 @@ static const struct { const char *class; void (*provide)(struct result *, const 
 	{ "Msvm_ComputerSystem", provide_systems },
 	{ "Msvm_ConcreteJob", provide_jobs },
 	{ "Msvm_VirtualSystemSettingData", provide_settings },
+	{ "Msvm_Processor", provide_processors },
 	{ "Msvm_ShutdownComponent", provide_devices },
 	{ "Msvm_HeartbeatComponent", provide_devices },
 	{ "Msvm_Keyboard", provide_devices },

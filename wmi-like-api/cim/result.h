@@ -74,6 +74,8 @@ void provide_system_of(struct result *result, const struct cim_class *class, con
 void provide_settings(struct result *result, const struct cim_class *class);
 void provide_resources(struct result *result, const struct cim_class *class);
 void provide_devices(struct result *result, const struct cim_class *class);
+void provide_processors(struct result *result, const struct cim_class *class);
+void provide_processor_counters(struct result *result, const struct cim_class *class);
 void provide_services(struct result *result, const struct cim_class *class);
 void provide_switches(struct result *result, const struct cim_class *class);
 void provide_summaries(struct result *result, const struct cim_class *class);
@@ -81,6 +83,11 @@ void provide_summary_of(struct result *result, const struct cim_class *class, co
 void provide_jobs(struct result *result, const struct cim_class *class);
 void provide_host(struct result *result, const struct cim_class *class);
 void provide_associations(struct result *result, const struct cim_class *class);
+
+/** What all devices of a partition have; id: the end of its DeviceID. */
+void put_device(struct result *result, struct cim_instance *instance, const struct view *view, const char *name, const char *id);
+/** A pool of key-value items as embedded instances; nothing when it is not known. */
+void put_items(struct result *result, struct cim_instance *instance, const char *name, const struct view *view, enum view_pool pool);
 
 /** The partitions that a provider shows. */
 const struct view *first_view(const struct result *result);

@@ -69,7 +69,7 @@ static void processor(struct result *r, const struct cim_class *class, const cha
 	instance_add(r, i);
 }
 
-static void provide_processors(struct result *r, const struct cim_class *class)
+static void provide_processor_settings(struct result *r, const struct cim_class *class)
 {
 	static const struct { const char *kind; unsigned count; } definitions[] = { { "Default", 1 }, { "Minimum", 1 }, { "Maximum", 64 } };
 	char id[ID_MAX];
@@ -171,6 +171,22 @@ static void provide_disks(struct result *r, const struct cim_class *class)
 		}
 }
 
+/* What the host tells the guest is kept by the guest: of one that does not run it is not known. */
+static void provide_items(struct result *r, const struct cim_class *class)
+{
+	for (const struct view *v = first_view(r); v; v = next_view(r, v)) {
+		struct cim_instance *i = instance_new(r, class);
+
+		put_format(r, i, "InstanceID", "Microsoft:%s\\" KVP_GUID, v->uuid);
+		put_text(r, i, "ElementName", "Key-Value Pair Exchange");
+		put_text(r, i, "Caption", "Key-Value Pair Exchange");
+		put_number(r, i, "ResourceType", 1);
+		put_number(r, i, "EnabledState", v->definition->no_items ? 3 : 2);
+		put_items(r, i, "HostExchangeItems", v, VIEW_HOST_ITEMS);
+		instance_add(r, i);
+	}
+}
+
 static void provide_serial(struct result *r, const struct cim_class *class)
 {
 	for (const struct view *v = first_view(r); v; v = next_view(r, v)) {
@@ -233,11 +249,12 @@ static void provide_connections(struct result *r, const struct cim_class *class)
 void provide_resources(struct result *r, const struct cim_class *class)
 {
 	static const struct { const char *class; void (*provide)(struct result *, const struct cim_class *); } rows[] = {
-		{ "Msvm_ProcessorSettingData", provide_processors },
+		{ "Msvm_ProcessorSettingData", provide_processor_settings },
 		{ "Msvm_MemorySettingData", provide_memory },
 		{ RASD, provide_drives },
 		{ SASD, provide_disks },
 		{ "Msvm_SerialPortSettingData", provide_serial },
+		{ "Msvm_KvpExchangeComponentSettingData", provide_items },
 		{ "Msvm_SyntheticEthernetPortSettingData", provide_ports },
 		{ "Msvm_EthernetPortAllocationSettingData", provide_connections },
 	};

@@ -2,6 +2,7 @@
 /* Msvm_ComputerSystem, its devices and services, summaries: what a partition is doing, in Hyper-V's words. */
 #include <stdio.h>
 #include <string.h>
+#include "wmi-like-api/cim/ids.h"
 #include "wmi-like-api/cim/result.h"
 #include "wmi-like-api/cim/states.h"
 
@@ -127,7 +128,7 @@ void provide_systems(struct result *r, const struct cim_class *class)
 		provide_system_of(r, class, v);
 }
 
-static void put_device(struct result *r, struct cim_instance *i, const struct view *v, const char *name, const char *id)
+void put_device(struct result *r, struct cim_instance *i, const struct view *v, const char *name, const char *id)
 {
 	put_text(r, i, "SystemCreationClassName", "Msvm_ComputerSystem");
 	put_text(r, i, "SystemName", v->uuid);
@@ -161,13 +162,12 @@ static void put_device_status(struct result *r, struct cim_instance *i, unsigned
 }
 
 /* As text: <INSTANCE> of the CIM operations' XML (DSP0201), which is what Hyper-V has in these arrays. */
-static const char *pair_text(struct pool *pool, const struct view_pair *pair)
+static const char *item_text(struct pool *pool, const char *key, const char *value, unsigned source)
 {
-	size_t room = 6 * (strlen(pair->key) + strlen(pair->value)) + 400;
-	char *text = pool_take(pool, room), *to = text;
+	char *text = pool_take(pool, 6 * (strlen(key) + strlen(value)) + 400), *to = text;
 	const char *parts[] = { "<INSTANCE CLASSNAME=\"Msvm_KvpExchangeDataItem\"><PROPERTY NAME=\"Caption\" TYPE=\"string\"></PROPERTY>"
-				"<PROPERTY NAME=\"Data\" TYPE=\"string\"><VALUE>", pair->value,
-				"</VALUE></PROPERTY><PROPERTY NAME=\"Name\" TYPE=\"string\"><VALUE>", pair->key,
+				"<PROPERTY NAME=\"Data\" TYPE=\"string\"><VALUE>", value,
+				"</VALUE></PROPERTY><PROPERTY NAME=\"Name\" TYPE=\"string\"><VALUE>", key,
 				"</VALUE></PROPERTY><PROPERTY NAME=\"Source\" TYPE=\"uint16\"><VALUE>" };
 
 	for (unsigned i = 0; i < sizeof parts / sizeof *parts; i++)
@@ -176,19 +176,19 @@ static const char *pair_text(struct pool *pool, const struct view_pair *pair)
 				to += sprintf(to, "&#%d;", *c);
 			else
 				*to++ = *c;
-	sprintf(to, "%d</VALUE></PROPERTY></INSTANCE>", pair->intrinsic ? 2 : 1);
+	sprintf(to, "%u</VALUE></PROPERTY></INSTANCE>", source);
 	return text;
 }
 
-static void put_pairs(struct result *r, struct cim_instance *i, const struct view *v, const char *name, bool intrinsic)
+void put_items(struct result *r, struct cim_instance *i, const char *name, const struct view *v, enum view_pool pool)
 {
-	const char *texts[256];
-	unsigned count = 0;
+	const struct view_items *items = &v->items[pool];
+	const char **texts = pool_take(&r->pool, (items->count + 1) * sizeof *texts);
 
-	for (unsigned k = 0; k < v->pair_count && count < 256; k++)
-		if (v->pairs[k].intrinsic == intrinsic)
-			texts[count++] = pair_text(&r->pool, &v->pairs[k]);
-	put_texts(r, i, name, texts, count);
+	for (unsigned k = 0; k < items->count; k++)
+		texts[k] = item_text(&r->pool, items->pairs[k].key, items->pairs[k].value, pool);   /* Source has the pools' numbers */
+	if (items->known)
+		put_texts(r, i, name, texts, items->count);
 }
 
 void provide_devices(struct result *r, const struct cim_class *class)
@@ -208,10 +208,10 @@ void provide_devices(struct result *r, const struct cim_class *class)
 		} else if (!strcmp(class->name, "Msvm_Keyboard")) {
 			put_keyboard(r, i, v);
 		} else {
-			put_device(r, i, v, "Key-Value Pair Exchange", "2A34B1C2-FD73-4043-8A5B-DD2159BC743F");
-			put_device_status(r, i, v->pair_count ? 2 : 12);
-			put_pairs(r, i, v, "GuestIntrinsicExchangeItems", true);
-			put_pairs(r, i, v, "GuestExchangeItems", false);
+			put_device(r, i, v, "Key-Value Pair Exchange", KVP_GUID);
+			put_device_status(r, i, v->items[VIEW_INTRINSIC_ITEMS].known ? 2 : 12);
+			put_items(r, i, "GuestIntrinsicExchangeItems", v, VIEW_INTRINSIC_ITEMS);
+			put_items(r, i, "GuestExchangeItems", v, VIEW_GUEST_ITEMS);
 		}
 		instance_add(r, i);
 	}
@@ -242,10 +242,25 @@ void provide_services(struct result *r, const struct cim_class *class)
 
 static const char *guest_system(const struct view *v)
 {
-	for (unsigned i = 0; i < v->pair_count; i++)
-		if (v->pairs[i].intrinsic && !strcmp(v->pairs[i].key, "OSName"))
-			return v->pairs[i].value;
+	const struct view_items *items = &v->items[VIEW_INTRINSIC_ITEMS];
+
+	for (unsigned i = 0; i < items->count; i++)
+		if (!strcmp(items->pairs[i].key, "OSName"))
+			return items->pairs[i].value;
 	return NULL;
+}
+
+/* Of all its processors. -1: not known. */
+static int load_of(const struct view *v)
+{
+	int sum = 0;
+
+	for (unsigned i = 0; i < v->processor_count; i++) {
+		if (v->processors[i].load < 0)
+			return -1;
+		sum += v->processors[i].load;
+	}
+	return v->processor_count ? sum / (int)v->processor_count : -1;
 }
 
 void provide_summary_of(struct result *r, const struct cim_class *class, const struct view *v)
@@ -265,6 +280,8 @@ void provide_summary_of(struct result *r, const struct cim_class *class, const s
 		put_number(r, i, "UpTime", uptime_ms(v));
 	if (v->state == VIEW_RUNNING)
 		put_number(r, i, "Heartbeat", v->heartbeat == VIEW_HEARTBEAT_OK ? 2 : v->heartbeat == VIEW_HEARTBEAT_LOST ? 13 : 12);
+	if (load_of(v) >= 0)
+		put_number(r, i, "ProcessorLoad", (uint64_t)load_of(v));
 	put_text(r, i, "GuestOperatingSystem", guest_system(v));
 	put_text(r, i, "HostComputerSystemName", r->world->model->host.name);
 	instance_add(r, i);

@@ -15,9 +15,14 @@ static void check(const struct value *v, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	char *text = strndup((const char *)data, size), why[200] = "";
+	struct value *embedded = remote_embedded_parse(text);
 	struct remote_reply reply;
-	char why[200] = "";
 
+	if (embedded)
+		check(embedded->first, size);
+	value_free(embedded);
+	free(text);
 	if (remote_reply_parse((const char *)data, size, &reply, why)) {
 		if (!*why)
 			abort();

@@ -4,6 +4,7 @@
 # what the daemon says, bhctl and WS-Management agree.
 . /lab/functions.sh
 . /lab/partitions.sh
+. /lab/network.sh
 export PATH="$PATH:/scenario/gateway/bin" BULKHEAD_PASSWORD=secret
 uuid='' name=web context=''
 
@@ -109,6 +110,21 @@ starts=$(said_count web 'child: idle')
 run remote reset web
 eventually 30 "it boots afresh" said_more web 'child: idle' "$starts"
 both_show running
+
+step counters "what a real VP has run, and an interface while it runs"
+vp_time() {
+	# what virsh vcpuinfo reads, of both
+	remote show web --json | awk -F': ' '/"guest_ns"/ { sum += $2; n++ } END { exit !(n == 2 && sum > 50000000) }'
+}
+eventually 15 "its VPs have run for a while" vp_time
+bridge_add br0 10.99.0.1/24
+run remote attach-interface web --bridge br0 --mac 00:15:5d:00:00:07 --config
+expect "it is there" sh -c 'bhctl list-interfaces web | grep -q "^00:15:5d:00:00:07  *up"'
+run remote set-link web 00:15:5d:00:00:07 down --config
+expect "unplugged" sh -c 'bhctl list-interfaces web | grep -q "^00:15:5d:00:00:07  *down"'
+expect "in the definition too" grep -q "<link state=.down" /etc/bulkhead/partitions/web.xml
+run remote detach-interface web 00:15:5d:00:00:07 --config
+expect "gone from both" sh -c '! bhctl list-interfaces web | grep -q 00:15 && ! grep -q "<interface" /etc/bulkhead/partitions/web.xml'
 
 step shutdown "by its own kernel"
 refuse 1 'running' remote undefine web

@@ -466,6 +466,63 @@ START_TEST(summaries_and_pairs)
 }
 END_TEST
 
+static struct answer change_items(const char *method, const char *key, const char *value)
+{
+	struct cim_item ref = { .text = guid }, item = { 0 }, name = { .text = key }, data = { .text = value };
+	struct cim_named_value pair[] = { { "Name", { .count = 1, .items = &name } }, { "Data", { .count = 1, .items = &data } } };
+	struct cim_instance in = { .class_name = "Msvm_KvpExchangeDataItem", .properties = pair, .property_count = 2 };
+	struct cim_named_value arguments[] = {
+		{ "TargetSystem", { .count = 1, .items = &ref } }, { "DataItems", { .array = true, .count = 1, .items = &item } },
+	};
+
+	item.instance = &in;
+	return invoke("Msvm_VirtualSystemManagementService", NULL, method, arguments, 2);
+}
+
+/* Items that were written are shown when the job says so; of what does not run nothing is known, and null is shown. */
+START_TEST(items_and_processors_of_what_runs)
+{
+	char job[300], items[200];
+
+	snprintf(items, sizeof items, "SELECT * FROM Msvm_KvpExchangeComponentSettingData WHERE InstanceID LIKE '%%%s%%'", guid_of("a"));
+	ck_assert_str_eq(ask_one("HostExchangeItems", "%s", items), "");
+	ck_assert_str_eq(ask_one("EnabledState", "%s", items), "2");
+	ck_assert_uint_eq(request("a", "2", job), 4096);
+	ck_assert_uint_eq(job_end_state(job), 7);
+	eventually("2", "OperationalStatus", "SELECT * FROM Msvm_KvpExchangeComponent");
+	ck_assert_ptr_nonnull(strstr(ask_one("GuestIntrinsicExchangeItems", "SELECT * FROM Msvm_KvpExchangeComponent"), "Fake &#38; Sons"));
+	ck_assert_str_eq(ask_one("GuestOperatingSystem", "SELECT * FROM Msvm_SummaryInformation WHERE ElementName='a'"), "Fake & Sons");
+	guid_of("a");
+	ck_assert_uint_eq(job_end_state(change_items("AddKvpItems", "k", "<v>").path), 7);
+	ck_assert_ptr_nonnull(strstr(ask_one("HostExchangeItems", "%s", items), "<VALUE>&#60;v&#62;</VALUE>"));
+	ck_assert_ptr_nonnull(strstr(ask_one("HostExchangeItems", "%s", items), "<VALUE>0</VALUE>"));
+	ck_assert_uint_eq(job_end_state(change_items("RemoveKvpItems", "k", "").path), 7);
+	ck_assert_str_eq(ask_one("HostExchangeItems", "%s", items), "");
+	ck_assert_uint_eq(job_end_state(change_items("RemoveKvpItems", "k", "").path), 10);
+	ck_assert_str_ne(ask_one("DeviceID", "ASSOCIATORS OF {Msvm_ComputerSystem.CreationClassName='Msvm_ComputerSystem',Name='%s'} WHERE "
+				 "ResultClass = Msvm_Processor", guid), "(none)");
+	/* the fake worker's VPs run all of the time */
+	eventually("100", "LoadPercentage", "SELECT * FROM Msvm_Processor");
+	ck_assert_str_eq(ask_one("ProcessorLoad", "SELECT * FROM Msvm_SummaryInformation WHERE ElementName='a'"), "100");
+	{
+		struct cim_error error;
+		struct cim_list *list = cim_query(cim, "root/cimv2", NULL, "SELECT * FROM Win32_PerfRawData_HvStats_HyperVHypervisorVirtualProcessor "
+						  "WHERE Name = 'a:Hv VP 0'", &error);
+		unsigned long long total, hypervisor;
+
+		ck_assert(list && list->count == 1);
+		total = strtoull(value_of(list->instances[0], "PercentTotalRunTime"), NULL, 10);
+		hypervisor = strtoull(value_of(list->instances[0], "PercentHypervisorRunTime"), NULL, 10);
+		ck_assert_msg(total > 10000000 && total == hypervisor * 10, "%llu, %llu", total, hypervisor);
+		cim_list_free(list);
+	}
+	ck_assert_uint_eq(request("a", "3", job), 4096);
+	ck_assert_uint_eq(job_end_state(job), 7);
+	ck_assert_str_eq(ask_one("DeviceID", "SELECT * FROM Msvm_Processor"), "(none)");
+	ck_assert_str_eq(ask_one("HostExchangeItems", "%s", items), "");
+}
+END_TEST
+
 /* WS-Transfer's Put changes settings as the methods do, and nothing else. */
 static void on_put(void *arg, const struct cim_named_value *results, unsigned count, const struct cim_error *error)
 {
@@ -522,6 +579,7 @@ int main(void)
 	tcase_add_test(tests, events_reach_subscribers);
 	tcase_add_test(tests, a_lost_connection);
 	tcase_add_test(tests, summaries_and_pairs);
+	tcase_add_test(tests, items_and_processors_of_what_runs);
 	tcase_add_test(tests, settings_are_put);
 	suite_add_tcase(suite, tests);
 	srunner_set_fork_status(runner, CK_NOFORK);

@@ -132,6 +132,71 @@ refuse 1 'administrator' env BULKHEAD_PASSWORD=secret-bin "$BHCTL" --host "https
 expect "audited, without the text" grep -q 'asked user="root".*SetDefinition.*Definition=([0-9]* bytes)' "$dir/audit"
 expect "d goes" remote undefine d
 
+# Key-value items, times of processors: what is the guest's and the worker's. The fake one's guest says what its system is.
+expect "start for items" remote start a
+items_agree() {
+	for pool in external guest auto; do
+		"$BHCTL" kvp a list --pool $pool --json >"$dir/local" 2>&1 || return 1
+		remote kvp a list --pool $pool --json | cmp -s - "$dir/local" || return 1
+	done
+}
+eventually 10 items_agree
+expect "the guest's own" [ "$(remote kvp a get OSName --pool auto)" = "Fake & Sons" ]
+expect "WS-Management writes" remote kvp a set key "<v> & 'w'"
+expect "and reads" [ "$(remote kvp a get key)" = "<v> & 'w'" ]
+expect "the daemon has it" [ "$("$BHCTL" kvp a get key)" = "<v> & 'w'" ]
+expect "bhctl writes" "$BHCTL" kvp a set other value
+expect "D-Bus writes" dbus KvpSet string:a uint32:1 string:from string:guest
+eventually 10 items_agree
+expect "another value" [ "$(remote kvp a get other)$(remote kvp a get from --pool guest)" = valueguest ]
+expect "an operator writes" env BULKHEAD_PASSWORD=secret-bin "$BHCTL" --host "https://bin@localhost:$port" --ca-file "$dir/wsmand.crt" kvp a set key "new"
+expect "in its place" [ "$("$BHCTL" kvp a get key)" = new ]
+expect "WS-Management deletes" remote kvp a delete key
+refuse 1 'no such key' remote kvp a get key
+refuse 1 'no such key' remote kvp a delete key
+refuse 2 'on the host itself' remote kvp a set key value --pool guest
+refuse 1 'administrator|operator' env BULKHEAD_PASSWORD=secret-games "$BHCTL" --host "https://games@localhost:$port" --ca-file "$dir/wsmand.crt" kvp a set key value
+expect "guest-info" remote guest-info a
+expect "what it says" [ "$(remote guest-info a | sed -n 's/^system *//p')" = "Fake & Sons" ]
+processors() {
+	"$@" show a --json | sed -n '/"processors"/,/\]/s/\],/]/; /"processors"/,/\]/p'
+}
+times_agree() {
+	processors "$BHCTL" >"$dir/local"
+	processors remote | cmp -s - "$dir/local" && grep -q '"guest_ns": [1-9]' "$dir/local"
+}
+expect "paused, time stands still" "$BHCTL" pause a
+eventually 10 times_agree
+expect "two of them" [ "$(grep -c guest_ns "$dir/local")" = 2 ]
+dbus ProcessorTimes string:a | awk '$1 == "uint64" { print $2 }' >"$dir/dbus"
+sed -n 's/.*_ns": \([0-9]*\).*/\1/p' "$dir/local" | cmp - "$dir/dbus" || fail "D-Bus tells other times"
+expect "off" remote turn-off a
+refuse 1 'it is off' remote kvp a list
+refuse 1 'it is off' remote guest-info a
+
+# Interfaces of what is off; a running one's need a network, which other tests have
+interfaces_agree() {
+	"$BHCTL" list-interfaces b --json | grep -E '"(mac|bridge|link)"' >"$dir/local"
+	remote list-interfaces b --json | grep -E '"(mac|bridge|link)"' | tr -d , >"$dir/remote"
+	tr -d , <"$dir/local" | cmp -s - "$dir/remote"
+}
+expect "WS-Management attaches" remote attach-interface b --bridge br7 --mac 00:15:5d:01:02:03 --config
+expect "it is in the file" grep -q 'address="00:15:5D:01:02:03"' "$dir/definitions/b.xml"
+expect "bhctl attaches" "$BHCTL" attach-interface b --bridge br8 --config
+eventually 10 interfaces_agree
+expect "by the switch's name" remote attach-interface b --bridge br8 --config
+eventually 10 interfaces_agree
+expect "three" [ "$(grep -c mac "$dir/local")" = 3 ]
+expect "WS-Management unplugs" remote set-link b 00:15:5d:01:02:03 down --config
+eventually 10 interfaces_agree
+expect "one is down" [ "$(grep -c '"link": "down"' "$dir/local")" = 1 ]
+expect "WS-Management detaches" remote detach-interface b 00:15:5d:01:02:03 --config
+eventually 10 interfaces_agree
+expect "two" [ "$(grep -c mac "$dir/local")" = 2 ]
+refuse 1 'no interface with address' remote detach-interface b 00:15:5d:01:02:03 --config
+refuse 2 'say --config' remote detach-interface b 00:15:5d:01:02:03
+refuse 2 'on the host itself' remote attach-interface b --bridge br7 --vlan 5 --config
+
 # Coming and going
 partition c ""
 all_show c ' off '

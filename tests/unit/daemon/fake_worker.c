@@ -10,7 +10,7 @@
  *
  * It keeps the disks that it is given; each is as large as its file.
  *
- * Its console greets and echoes.
+ * Its console greets and echoes. Its guest keeps key-value items, and its VPs run all of the time, a tenth of that in the hypervisor.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,10 +26,15 @@
 #include <unistd.h>
 #include "root-partition/lib/unpacked_kernel.h"
 #include "root-partition/lib/worker_protocol.h"
+#include "vsp/ic/ic.h"
 
 static struct worker_config config;
 static struct worker_status status = { .header = { .type = WORKER_STATUS, .size = sizeof status }, .state = WORKER_STATE_STARTING };
 static int client = -1, viewer = -1;
+static uint64_t ran_ms;
+static struct item { char key[WORKER_KVP_KEY], value[WORKER_KVP_VALUE]; } items[IC_KVP_POOLS][8] = {
+	[IC_KVP_AUTO] = { { "OSName", "Fake & Sons" }, { "OSVersion", "1" } },
+};
 
 static bool has(const char *word)
 {
@@ -141,16 +146,61 @@ static void change_disk(const struct worker_disk_request *request)
 	reply(&request->header, 0, text);
 }
 
-static void on_request(const struct worker_message *request, int fd)
+static int on_items(const struct worker_kvp *request, struct worker_kvp_reply *r)
+{
+	struct item *pool = items[request->pool];
+	unsigned at = 0;
+
+	if (!(status.ic_ready & WORKER_IC_KVP))
+		return -ENOTCONN;
+	if (request->operation == IC_KVP_ENUMERATE) {
+		if (request->index >= 8 || !*pool[request->index].key)
+			return -ENOENT;
+		strcpy(r->key, pool[request->index].key);
+		strcpy(r->value, pool[request->index].value);
+		return 0;
+	}
+	while (at < 7 && *pool[at].key && strcmp(pool[at].key, request->key))
+		at++;
+	if (request->operation == IC_KVP_SET) {
+		strcpy(pool[at].key, request->key);
+		strcpy(pool[at].value, request->value);
+		return 0;
+	}
+	if (!*pool[at].key)
+		return -ENOENT;
+	memmove(&pool[at], &pool[at + 1], (7 - at) * sizeof *pool);
+	return 0;
+}
+
+static void send_items(const struct worker_kvp *request)
+{
+	struct worker_kvp_reply r = { .header = { WORKER_KVP_REPLY, sizeof r, request->header.sequence } };
+
+	r.error = on_items(request, &r);
+	snprintf(r.text, sizeof r.text, "%s", r.error == -ENOENT ? "there is no such key" : r.error ? strerror(-r.error) : "");
+	send_packet(&r, sizeof r);
+}
+
+static void send_stats(const struct worker_message *request)
 {
 	struct worker_stats stats = { .header = { WORKER_STATS, sizeof stats, request->sequence }, .pinned_bytes = config.memory_bytes,
-				      .vp_count = config.vp_count, .disk_count = config.disk_count };
+				      .vp_count = config.vp_count, .disk_count = config.disk_count, .tsc_hz = 1000000000 };
 
 	for (uint32_t i = 0; i < config.disk_count; i++)
 		stats.disk[i] = (struct worker_disk_stats){
 			.controller = config.disk[i].controller, .lun = config.disk[i].lun, .reads = i + 1,
 			.size_bytes = (uint64_t)lseek(config.disk[i].fd, 0, SEEK_END),
 		};
+	for (uint32_t i = 0; i < config.vp_count; i++) {
+		stats.vp[i].guest_tsc = ran_ms * 900000;
+		stats.vp[i].hypervisor_tsc = ran_ms * 100000;
+	}
+	send_packet(&stats, sizeof stats);
+}
+
+static void on_request(const struct worker_message *request, int fd)
+{
 	switch (request->type) {
 	case WORKER_ATTACH_DISK:
 		attach_disk((const struct worker_attach_disk *)request, fd);
@@ -160,7 +210,10 @@ static void on_request(const struct worker_message *request, int fd)
 		change_disk((const struct worker_disk_request *)request);
 		return;
 	case WORKER_GET_STATS:
-		send_packet(&stats, sizeof stats);
+		send_stats(request);
+		return;
+	case WORKER_KVP:
+		send_items((const struct worker_kvp *)request);
 		return;
 	case WORKER_TURN_OFF:
 		if (has("stubborn"))
@@ -215,7 +268,7 @@ static void serve(int milliseconds)
 {
 	struct pollfd polls[4] = { { .fd = client < 0 ? 3 : -1, .events = POLLIN }, { .fd = client, .events = POLLIN },
 				   { .fd = viewer < 0 ? config.console_fd : -1, .events = POLLIN }, { .fd = viewer, .events = POLLIN } };
-	char packet[512];
+	static _Alignas(struct worker_kvp) char packet[sizeof(struct worker_kvp)];
 	ssize_t n;
 	int fd;
 
@@ -255,7 +308,7 @@ static long now_ms(void)
 
 int main(void)
 {
-	long start = now_ms(), passed;
+	long start = now_ms(), passed = 0, now;
 	const char *die;
 
 	if (pread(4, &config, sizeof config, 0) != sizeof config || config.version != WORKER_PROTOCOL_VERSION || config.size != sizeof config)
@@ -270,7 +323,9 @@ int main(void)
 	}
 	die = strstr(config.cmdline, "die=");
 	for (;;) {
-		passed = now_ms() - start;
+		now = now_ms() - start;
+		ran_ms += status.state == WORKER_STATE_RUNNING ? (uint64_t)(now - passed) : 0;
+		passed = now;
 		if (status.state == WORKER_STATE_STARTING && passed >= (has("slow-start") ? 300 : 0)) {
 			status.ic_ready = has("no-ic") ? 0 : config.ic_mask;
 			set_state(config.start_paused ? WORKER_STATE_PAUSED : WORKER_STATE_RUNNING);
