@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Dynamic memory against a guest that behaves like hv_balloon, and against one that does not. */
+#include "tests/unit/run_tests.h"
 #include "tests/unit/vmbus/harness.h"
 #include "vsp/balloon/balloon.h"
 #include "vsp/balloon/balloon_protocol.h"
 
-#include <check.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -338,25 +338,5 @@ START_TEST(no_capabilities)
 	end();
 }
 
-int main(void)
-{
-	Suite *suite = suite_create("balloon");
-	TCase *tests = tcase_create("balloon");
-	SRunner *runner;
-	int failed;
-
-	tcase_add_test(tests, versions);
-	tcase_add_test(tests, demand);
-	tcase_add_test(tests, balloon_and_back);
-	tcase_add_test(tests, partly_given);
-	tcase_add_test(tests, hot_add);
-	tcase_add_test(tests, ranges_are_checked);
-	tcase_add_test(tests, close_empties_the_balloon);
-	tcase_add_test(tests, no_capabilities);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+RUN_TESTS("balloon", versions, demand, balloon_and_back, partly_given, hot_add, ranges_are_checked, close_empties_the_balloon,
+	no_capabilities)

@@ -3,11 +3,11 @@
  * Streams between a guest that speaks as Linux' hv_sock does, or worse, and a peer that takes as much as it is told to: both directions of
  * connecting, packets, ends of file, flow control, and ends that nobody announces.
  */
-#include <check.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/run_tests.h"
 #include "tests/unit/vmbus/harness.h"
 #include "vsp/hvsock/hvsock.h"
 
@@ -565,35 +565,8 @@ START_TEST(what_comes_behind_the_end_is_not_taken)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *suite = suite_create("hvsock");
-	TCase *tcase = tcase_create("streams");
-	SRunner *runner;
-	int failed;
-
-	tcase_add_checked_fixture(tcase, set_up, tear_down);
-	tcase_add_test(tcase, the_guest_connects);
-	tcase_add_test(tcase, refusals_leave_nothing);
-	tcase_add_test(tcase, the_host_connects);
-	tcase_add_test(tcase, connections_are_counted);
-	tcase_add_test(tcase, each_direction_ends_by_itself);
-	tcase_add_test(tcase, the_host_ends_first);
-	tcase_add_test(tcase, a_peer_that_does_not_take);
-	tcase_add_test(tcase, the_end_waits_for_the_bytes);
-	tcase_add_test(tcase, a_guest_that_does_not_read);
-	tcase_add_test(tcase, nobody_opens);
-	tcase_add_test(tcase, a_slow_guest_that_opens_others);
-	tcase_add_test(tcase, nobody_reads);
-	tcase_add_test(tcase, the_peer_closes);
-	tcase_add_test(tcase, the_peer_closes_while_it_is_called);
-	tcase_add_test(tcase, broken_packets_and_rings_end_the_stream);
-	tcase_add_test(tcase, a_broken_ring_is_found_when_writing);
-	tcase_add_test(tcase, what_comes_behind_the_end_is_not_taken);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
-}
+RUN_TESTS_WITH("hvsock", set_up, tear_down, the_guest_connects, refusals_leave_nothing, the_host_connects, connections_are_counted,
+	each_direction_ends_by_itself, the_host_ends_first, a_peer_that_does_not_take, the_end_waits_for_the_bytes,
+	a_guest_that_does_not_read, nobody_opens, a_slow_guest_that_opens_others, nobody_reads, the_peer_closes,
+	the_peer_closes_while_it_is_called, broken_packets_and_rings_end_the_stream, a_broken_ring_is_found_when_writing,
+	what_comes_behind_the_end_is_not_taken)

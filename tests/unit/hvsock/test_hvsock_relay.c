@@ -3,7 +3,6 @@
  * The worker's relay between a guest's streams and UNIX sockets, with real sockets in a temporary directory, the real client, the real
  * provider and VMBus server, and the test as the guest. The loop runs until a condition holds.
  */
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "root-partition/lib/vsock_client.h"
+#include "tests/unit/run_tests.h"
 #include "tests/unit/vmbus/harness.h"
 #include "vsock.h"
 
@@ -422,27 +422,6 @@ START_TEST(ten_thousand_connections)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *suite = suite_create("hvsock relay");
-	TCase *tcase = tcase_create("relay");
-	SRunner *runner;
-	int failed;
-
-	tcase_set_timeout(tcase, 60);
-	tcase_add_checked_fixture(tcase, set_up, tear_down);
-	tcase_add_test(tcase, a_client_reaches_the_guest);
-	tcase_add_test(tcase, clients_are_told_why_not);
-	tcase_add_test(tcase, lines_of_all_kinds);
-	tcase_add_test(tcase, the_guest_reaches_a_service);
-	tcase_add_test(tcase, slow_readers_lose_nothing);
-	tcase_add_test(tcase, a_closed_socket_resets_the_guest);
-	tcase_add_test(tcase, clients_beyond_the_limit_are_refused);
-	tcase_add_test(tcase, ten_thousand_connections);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
-}
+RUN_TESTS_WITH("hvsock relay", set_up, tear_down, a_client_reaches_the_guest, clients_are_told_why_not, lines_of_all_kinds,
+	the_guest_reaches_a_service, slow_readers_lose_nothing, a_closed_socket_resets_the_guest, clients_beyond_the_limit_are_refused,
+	ten_thousand_connections)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Shutdown, heartbeat and time synchronization against a guest that behaves like hv_utils, and against one that does not. */
 #include "tests/unit/ic/guest.h"
+#include "tests/unit/run_tests.h"
 
 START_TEST(versions_are_offered_newest_first)
 {
@@ -235,27 +236,8 @@ START_TEST(a_successor_goes_on)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *suite = suite_create("ic");
-	TCase *t = tcase_create("ic");
-	SRunner *runner;
-	int failed;
-
-	tcase_add_test(t, versions_are_offered_newest_first);
-	tcase_add_test(t, a_guest_that_knows_no_version_is_not_ready);
-	tcase_add_test(t, a_version_that_was_not_offered_is_not_agreed_on);
-	tcase_add_test(t, shutdown_and_restart_are_asked_for_and_answered);
-	tcase_add_test(t, the_heart_beats_every_two_seconds_and_is_missed_after_ten);
-	tcase_add_test(t, the_clock_is_set_first_and_sampled_then);
-	tcase_add_test(t, old_guests_get_the_time_as_they_know_it);
-	tcase_add_test(t, nonsense_is_dropped);
-	tcase_add_test(t, closing_ends_readiness_and_a_new_guest_begins_anew);
-	tcase_add_test(t, a_successor_goes_on);
-	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+RUN_TESTS("ic", versions_are_offered_newest_first, a_guest_that_knows_no_version_is_not_ready,
+	a_version_that_was_not_offered_is_not_agreed_on, shutdown_and_restart_are_asked_for_and_answered,
+	the_heart_beats_every_two_seconds_and_is_missed_after_ten, the_clock_is_set_first_and_sampled_then,
+	old_guests_get_the_time_as_they_know_it, nonsense_is_dropped, closing_ends_readiness_and_a_new_guest_begins_anew,
+	a_successor_goes_on)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Files for the guest, against Linux' daemon in the kernel's service, its successor in user space, and ones that fail. */
 #include "tests/unit/ic/guest.h"
+#include "tests/unit/run_tests.h"
 #include "vsp/ic/ic_internal.h"
 
 static const uint64_t file_size = 2 * IC_FCOPY_FRAGMENT + 100;
@@ -190,21 +191,5 @@ START_TEST(names_that_do_not_fit_are_refused)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *suite = suite_create("ic fcopy");
-	TCase *t = tcase_create("fcopy");
-	SRunner *runner;
-	int failed;
-
-	tcase_add_test(t, a_file_goes_over_in_fragments);
-	tcase_add_test(t, a_copy_fails_with_the_guest_or_with_the_file);
-	tcase_add_test(t, linux_user_space_driver_is_served);
-	tcase_add_test(t, names_that_do_not_fit_are_refused);
-	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+RUN_TESTS("ic fcopy", a_file_goes_over_in_fragments, a_copy_fails_with_the_guest_or_with_the_file, linux_user_space_driver_is_served,
+	names_that_do_not_fit_are_refused)

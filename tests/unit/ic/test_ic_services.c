@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Key-value pairs and freezing against a guest that behaves like Linux' drivers and daemons, and against one that does not. */
 #include "tests/unit/ic/guest.h"
+#include "tests/unit/run_tests.h"
 #include "vsp/ic/ic_internal.h"
 
 static void on_kvp(void *arg, int error, uint32_t status, const char *key, const char *value)
@@ -356,30 +357,7 @@ START_TEST(a_successor_thaws_what_its_predecessor_froze)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *suite = suite_create("ic services");
-	TCase *t = tcase_create("services");
-	SRunner *runner;
-	int failed;
-
-	tcase_add_test(t, text_goes_to_utf16_and_back);
-	tcase_add_test(t, a_pair_is_set_and_got);
-	tcase_add_test(t, addresses_of_an_interface_are_asked_for);
-	tcase_add_test(t, addresses_of_an_interface_are_set);
-	tcase_add_test(t, numbers_are_shown_as_text);
-	tcase_add_test(t, the_end_of_a_pool_and_failures_are_told_apart);
-	tcase_add_test(t, what_cannot_be_asked_is_refused);
-	tcase_add_test(t, an_answers_sizes_are_not_trusted);
-	tcase_add_test(t, nobody_waits_for_ever);
-	tcase_add_test(t, a_guest_is_frozen_and_thawed);
-	tcase_add_test(t, a_freeze_that_nobody_keeps_up_ends);
-	tcase_add_test(t, a_freeze_that_hangs_or_fails_is_undone);
-	tcase_add_test(t, a_successor_thaws_what_its_predecessor_froze);
-	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+RUN_TESTS("ic services", text_goes_to_utf16_and_back, a_pair_is_set_and_got, addresses_of_an_interface_are_asked_for,
+	addresses_of_an_interface_are_set, numbers_are_shown_as_text, the_end_of_a_pool_and_failures_are_told_apart,
+	what_cannot_be_asked_is_refused, an_answers_sizes_are_not_trusted, nobody_waits_for_ever, a_guest_is_frozen_and_thawed,
+	a_freeze_that_nobody_keeps_up_ends, a_freeze_that_hangs_or_fails_is_undone, a_successor_thaws_what_its_predecessor_froze)

@@ -3,11 +3,11 @@
  * The network provider between a guest's rings and a socket in the TAP's place: negotiation, what a frame looks like on either side,
  * offloads, the guard against forged addresses, flow control, and messages that make no sense.
  */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "interface.h"
+#include "tests/unit/run_tests.h"
 #include "vmbus/protocol/message.h"
 
 #define HEADROOM   96u               /* of a frame in its part of the receive buffer, for what is said of it */
@@ -537,33 +537,5 @@ START_TEST(nonsense)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *suite = suite_create("netvsp");
-	TCase *tc = tcase_create("netvsp");
-	SRunner *runner;
-	int failed;
-
-	tcase_set_timeout(tc, 60);
-	tcase_add_test(tc, versions);
-	tcase_add_test(tc, questions);
-	tcase_add_test(tc, frames_out);
-	tcase_add_test(tc, large_segment_out);
-	tcase_add_test(tc, mtu);
-	tcase_add_test(tc, frames_in);
-	tcase_add_test(tc, flow_control);
-	tcase_add_test(tc, cable);
-	tcase_add_test(tc, cable_without_room);
-	tcase_add_test(tc, answers_are_not_lost);
-	tcase_add_test(tc, filters);
-	tcase_add_test(tc, coalescing_comes_too_late);
-	tcase_add_test(tc, subchannel_goes_with_its_primary);
-	tcase_add_test(tc, removal_in_use);
-	tcase_add_test(tc, nonsense);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
-}
+RUN_TESTS("netvsp", versions, questions, frames_out, large_segment_out, mtu, frames_in, flow_control, cable, cable_without_room,
+	answers_are_not_lost, filters, coalescing_comes_too_late, subchannel_goes_with_its_primary, removal_in_use, nonsense)

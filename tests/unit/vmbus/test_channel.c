@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* An open channel: open and its refusals, packets in both directions, GPA-direct ranges, signals, broken rings. */
-#include <check.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "harness.h"
+#include "tests/unit/run_tests.h"
 
 static struct partition p;
 static struct device device;
@@ -496,16 +496,12 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("channel");
 	TCase *offered = tcase_create("offered"), *open = tcase_create("open");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(offered, set_up, tear_down);
 	tcase_add_test(offered, open_is_checked_and_always_answered);
 	tcase_add_test(offered, device_can_refuse);
 	tcase_add_test(offered, open_with_bad_indices);
-	suite_add_tcase(suite, offered);
 	tcase_add_checked_fixture(open, set_up_open, tear_down);
 	tcase_add_test(open, batch_is_answered_with_one_interrupt);
 	tcase_add_test(open, sends_outside_a_batch_are_seen_at_once);
@@ -519,10 +515,5 @@ int main(void)
 	tcase_add_test(open, subchannels_come_and_go_with_their_primary);
 	tcase_add_test(open, signals_for_nobody_are_harmless);
 	tcase_add_test(open, copies_may_cross_touching_regions);
-	suite_add_tcase(suite, open);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_cases("channel", (TCase *const[]){ offered, open }, 2);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A successor on its predecessor's state: the guest does not notice. And states that no successor may accept. */
-#include <check.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "harness.h"
+#include "tests/unit/run_tests.h"
 
 static struct partition p;
 static struct device device, other, after;
@@ -252,10 +252,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("channel resume");
 	TCase *tcase = tcase_create("resume");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, open_channel_goes_on);
@@ -265,10 +262,5 @@ int main(void)
 	tcase_add_test(tcase, successor_with_a_device_that_refuses);
 	tcase_add_test(tcase, broken_states_are_refused);
 	tcase_add_loop_test(tcase, broken_channel_states_are_not_resumed, 0, 7);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_cases("channel resume", &tcase, 1);
 }

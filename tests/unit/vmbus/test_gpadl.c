@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* GPADLs: every way in which the announced ranges, the bodies and the pages can disagree, and the bounds of the pool. */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "harness.h"
+#include "tests/unit/run_tests.h"
 
 #define LOW_PAGES (GUEST_LOW / 4096)
 
@@ -251,26 +251,6 @@ START_TEST(teardown_of_what_is_not_there)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *suite = suite_create("gpadl");
-	TCase *tcase = tcase_create("gpadl");
-	SRunner *runner;
-	int failed;
-
-	tcase_set_timeout(tcase, 30);
-	tcase_add_checked_fixture(tcase, set_up, tear_down);
-	tcase_add_test(tcase, of_every_size_up_to_many_bodies);
-	tcase_add_test(tcase, ranges_must_be_exactly_what_is_announced);
-	tcase_add_test(tcase, bodies_that_do_not_fit);
-	tcase_add_test(tcase, numbers_are_unique);
-	tcase_add_test(tcase, count_and_pages_are_bounded);
-	tcase_add_test(tcase, teardown_waits_for_the_channel);
-	tcase_add_test(tcase, teardown_of_what_is_not_there);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
-}
+RUN_TESTS_WITH("gpadl", set_up, tear_down, of_every_size_up_to_many_bodies, ranges_must_be_exactly_what_is_announced,
+	bodies_that_do_not_fit, numbers_are_unique, count_and_pages_are_bounded, teardown_waits_for_the_channel,
+	teardown_of_what_is_not_there)

@@ -4,6 +4,7 @@
 #include <semaphore.h>
 
 #include "ring_fixture.h"
+#include "tests/unit/run_tests.h"
 
 /* Whatever offset a packet starts at, it comes out as it went in, wherever page and ring end cut it. */
 START_TEST(wraps_at_every_offset)
@@ -354,12 +355,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("ring");
 	TCase *tcase = tcase_create("ring");
-	SRunner *runner;
-	int failed;
 
-	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, wraps_at_every_offset, 0, 2);
 	tcase_add_test(tcase, layout_of_a_packet);
 	tcase_add_loop_test(tcase, never_fills_completely, 0, 2);
@@ -371,11 +368,5 @@ int main(void)
 	tcase_add_test(tcase, no_signal_is_lost);
 	tcase_add_test(tcase, resumes_at_kept_positions);
 	tcase_add_test(tcase, sizes_that_are_no_ring);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_cases("ring", &tcase, 1);
 }
-

@@ -4,6 +4,7 @@
 #include <semaphore.h>
 
 #include "ring_fixture.h"
+#include "tests/unit/run_tests.h"
 
 START_TEST(index_outside_the_ring_is_refused)
 {
@@ -215,23 +216,13 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("ring_hostile");
 	TCase *tcase = tcase_create("ring");
-	SRunner *runner;
-	int failed;
 
-	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, index_outside_the_ring_is_refused, 0, 8);
 	tcase_add_test(tcase, read_index_must_lie_in_what_was_published);
 	tcase_add_test(tcase, own_index_in_shared_memory_is_not_read_back);
 	tcase_add_test(tcase, malformed_descriptor_is_refused);
 	tcase_add_test(tcase, index_changed_after_check_is_not_trusted);
 	tcase_add_test(tcase, reader_survives_a_hostile_writer);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_cases("ring_hostile", &tcase, 1);
 }
-

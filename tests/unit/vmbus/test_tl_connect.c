@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Channels that a guest asks for: who answers, how many there may be, how relids are used again, and channels taken back at odd moments. */
-#include <check.h>
 #include <errno.h>
 #include <string.h>
 
 #include "harness.h"
+#include "tests/unit/run_tests.h"
 
 static struct partition p;
 static struct device devices[VMBUS_MAX_TL_CHANNELS + 1];
@@ -182,23 +182,6 @@ START_TEST(room_is_what_a_send_takes)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *suite = suite_create("channels that come and go");
-	TCase *tcase = tcase_create("tl_connect");
-	SRunner *runner;
-	int failed;
-
-	tcase_add_checked_fixture(tcase, set_up, tear_down);
-	tcase_add_test(tcase, granted_by_an_offer_refused_by_a_result);
-	tcase_add_test(tcase, devices_find_room_whatever_the_guest_keeps);
-	tcase_add_test(tcase, a_released_relid_is_the_last_to_be_used_again);
-	tcase_add_test(tcase, taken_back_from_inside_its_own_signal);
-	tcase_add_test(tcase, room_is_what_a_send_takes);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
-}
+RUN_TESTS_WITH("channels that come and go", set_up, tear_down, granted_by_an_offer_refused_by_a_result,
+	devices_find_room_whatever_the_guest_keeps, a_released_relid_is_the_last_to_be_used_again, taken_back_from_inside_its_own_signal,
+	room_is_what_a_send_takes)

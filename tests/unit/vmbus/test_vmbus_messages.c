@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Control messages: negotiation, offers, rescind, unload, refusals, delivery through one slot. */
-#include <check.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "harness.h"
+#include "tests/unit/run_tests.h"
 
 static struct partition p;
 
@@ -474,36 +474,10 @@ START_TEST(full_reply_queue_refuses_messages)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *suite = suite_create("vmbus messages");
-	TCase *tcase = tcase_create("messages");
-	SRunner *runner;
-	int failed;
-
-	tcase_add_checked_fixture(tcase, set_up, tear_down);
-	tcase_add_test(tcase, negotiates_4_0_to_5_3);
-	tcase_add_test(tcase, contact_names_vp_and_sint);
-	tcase_add_test(tcase, offers_are_complete_and_end_with_all_delivered);
-	tcase_add_test(tcase, at_most_256_channels);
-	tcase_add_test(tcase, messages_one_byte_short);
-	tcase_add_test(tcase, odd_messages_are_logged_once_and_ignored);
-	tcase_add_test(tcase, not_connected_gets_no_service);
-	tcase_add_test(tcase, modify_channel_is_acknowledged_from_5_3);
-	tcase_add_test(tcase, socket_connections_are_refused);
-	tcase_add_test(tcase, rescind_keeps_the_relid_until_released);
-	tcase_add_test(tcase, withdrawn_channel_is_served_until_closed);
-	tcase_add_test(tcase, withdrawn_channel_ends_with_its_guest);
-	tcase_add_test(tcase, rescind_before_the_offer_went_out);
-	tcase_add_test(tcase, unload_forgets_and_is_answered);
-	tcase_add_test(tcase, contact_in_any_state_starts_anew);
-	tcase_add_test(tcase, unload_waits_for_io_in_flight);
-	tcase_add_test(tcase, replies_wait_for_the_slot_in_order);
-	tcase_add_test(tcase, full_reply_queue_refuses_messages);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
-}
+RUN_TESTS_WITH("vmbus messages", set_up, tear_down, negotiates_4_0_to_5_3, contact_names_vp_and_sint,
+	offers_are_complete_and_end_with_all_delivered, at_most_256_channels, messages_one_byte_short,
+	odd_messages_are_logged_once_and_ignored, not_connected_gets_no_service, modify_channel_is_acknowledged_from_5_3,
+	socket_connections_are_refused, rescind_keeps_the_relid_until_released, withdrawn_channel_is_served_until_closed,
+	withdrawn_channel_ends_with_its_guest, rescind_before_the_offer_went_out, unload_forgets_and_is_answered,
+	contact_in_any_state_starts_anew, unload_waits_for_io_in_flight, replies_wait_for_the_slot_in_order,
+	full_reply_queue_refuses_messages)

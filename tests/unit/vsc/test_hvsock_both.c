@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/run_tests.h"
 #include "vsc/hvsock/hvsock.h"
 #include "vsp/hvsock/hvsock.h"
 #include "wired.h"
@@ -267,5 +268,5 @@ START_TEST(one_after_the_other)
 }
 END_TEST
 
-RUN_SUITE("hvsock, both ends", the_guest_sends_and_ends, the_host_connects_and_sends, refusals_and_offers_that_went_away, the_host_goes_away,
+RUN_TESTS("hvsock, both ends", the_guest_sends_and_ends, the_host_connects_and_sends, refusals_and_offers_that_went_away, the_host_goes_away,
 	one_after_the_other)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ic_pair.h"
+#include "tests/unit/run_tests.h"
 
 static struct ic_pair p;
 
@@ -426,20 +427,10 @@ int main(void)
 		pairs_are_written_read_listed_and_deleted, pools_are_apart_and_the_guests_are_its_own, file_systems_freeze_and_thaw, a_file_arrives,
 		a_host_that_makes_no_sense, files_in_the_wrong_order,
 	};
-	Suite *suite = suite_create("integration components, both ends");
-	TCase *tcase = tcase_create("versions");
-	SRunner *runner;
-	int failed;
+	TCase *tcase = tcase_create("services");
 
 	tcase_add_loop_test(tcase, each_agrees_on_the_newest_version, 0, IC_TYPES);
-	suite_add_tcase(suite, tcase);
-	tcase = tcase_create("services");
 	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
 		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_cases("integration components, both ends", &tcase, 1);
 }

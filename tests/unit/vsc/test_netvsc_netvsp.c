@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "netvsc_pair.h"
+#include "tests/unit/run_tests.h"
 #include "vsc/netvsc/internal.h"
 
 static struct netvsc_pair p;
@@ -476,7 +477,7 @@ START_TEST(an_answer_that_nobody_asked_for_is_dropped)
 }
 END_TEST
 
-RUN_SUITE("netvsc and netvsp", what_the_interface_is_is_learnt, older_versions_and_no_room_to_coalesce, frames_go_out_by_the_send_buffer,
+RUN_TESTS("netvsc and netvsp", what_the_interface_is_is_learnt, older_versions_and_no_room_to_coalesce, frames_go_out_by_the_send_buffer,
 	frames_go_out_from_pages, no_more_than_there_are_tags_and_then_room, frames_come_in_whole_and_coalesced,
 	answers_from_within_do_not_lock_up, the_cable_is_seen, closed_and_opened_again_under_load, taken_away_while_frames_are_on_their_way,
 	a_frame_that_lacks_a_part_is_none, nothing_outside_of_the_buffer_is_read, an_answer_that_nobody_asked_for_is_dropped)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "tests/unit/run_tests.h"
 #include "vsc/storvsc/disk.h"
 #include "wired.h"
 
@@ -391,5 +392,5 @@ START_TEST(closing_ends_what_is_in_flight)
 }
 END_TEST
 
-RUN_SUITE("storvsc", shakes_hands_at_each_version, reads_what_was_written, segments_must_make_one_range, more_than_can_be_in_flight_waits,
+RUN_TESTS("storvsc", shakes_hands_at_each_version, reads_what_was_written, segments_must_make_one_range, more_than_can_be_in_flight_waits,
 	answers_that_lie_are_told_apart, a_late_answer_frees_an_abandoned_tag, closing_ends_what_is_in_flight)

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/unit/run_tests.h"
 #include "vsc/storvsc/disk.h"
 #include "vsp/storage/storvsp.h"
 #include "wired.h"
@@ -169,5 +170,5 @@ START_TEST(closed_and_opened_again_while_requests_are_in_flight)
 }
 END_TEST
 
-RUN_SUITE("storvsc and storvsp", data_goes_through_to_the_file, many_requests_at_once_all_come_back, absent_and_read_only_disks_say_so,
+RUN_TESTS("storvsc and storvsp", data_goes_through_to_the_file, many_requests_at_once_all_come_back, absent_and_read_only_disks_say_so,
 	closed_and_opened_again_while_requests_are_in_flight)

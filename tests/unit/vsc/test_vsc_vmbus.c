@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "wired.h"
+#include "tests/unit/run_tests.h"
 
 #define RING_BYTES (8u * 4096)
 
@@ -371,7 +372,7 @@ START_TEST(a_host_that_breaks_its_ring_is_not_followed)
 }
 END_TEST
 
-RUN_SUITE("vsc vmbus", negotiates_the_newest_common_version, no_common_version_is_an_error,
+RUN_TESTS("vsc vmbus", negotiates_the_newest_common_version, no_common_version_is_an_error,
 	a_busy_host_is_asked_again_and_a_silent_one_given_up, offers_are_found_by_class_and_number, a_gpadl_takes_as_many_bodies_as_it_needs,
 	packets_of_all_sizes_come_back_round_the_ring, a_full_ring_is_told_and_empties, a_rescinded_channel_is_given_back,
 	events_can_be_moved_to_another_vp, messages_that_lie_are_dropped, a_host_that_breaks_its_ring_is_not_followed)

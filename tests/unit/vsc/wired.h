@@ -6,8 +6,6 @@
 #ifndef BULKHEAD_TEST_VSC_WIRED_H
 #define BULKHEAD_TEST_VSC_WIRED_H
 
-#include <check.h>
-
 #include "vmbus/server/server.h"
 #include "vsc/vmbus/client.h"
 
@@ -49,31 +47,5 @@ void *wired_memory(struct wired *w, size_t bytes);
 void wired_connect(struct wired *w);
 /** Hands over what is queued, in both directions. */
 bool wired_pump(struct wired *w);
-
-static inline int run_suite(const char *name, const TTest *const *tests, size_t count)
-{
-	Suite *suite = suite_create(name);
-	TCase *tcase = tcase_create(name);
-	SRunner *runner;
-	int failed;
-	size_t i;
-
-	tcase_set_timeout(tcase, 60);
-	for (i = 0; i < count; i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
-}
-#define RUN_SUITE(name, ...) \
-	int main(void) \
-	{ \
-		const TTest *const tests[] = { __VA_ARGS__ }; \
- \
-		return run_suite(name, tests, sizeof tests / sizeof tests[0]); \
-	}
 
 #endif
