@@ -16,6 +16,13 @@ static void on_changed(void *arg, const struct view *before, const struct view *
 	subscriptions_tell(&cim->subscriptions, &cim->world, before, after);
 }
 
+static void on_job(void *arg, const struct job *before, const struct job *after)
+{
+	struct cim *cim = arg;
+
+	subscriptions_tell_job(&cim->subscriptions, &cim->world, before, after);
+}
+
 static void on_closed(void *arg)
 {
 	struct cim *cim = arg;
@@ -36,6 +43,8 @@ struct cim *cim_open(const struct cim_options *options)
 		return NULL;
 	cim->changes_end = &cim->changes;
 	cim->world = (struct world){ &cim->model, &cim->jobs, NULL };
+	cim->jobs.changed = on_job;
+	cim->jobs.arg = cim;
 	cim->kernel = strdup(options->kernel ? options->kernel : DEFAULT_KERNEL);
 	cim->initrd = options->initrd && *options->initrd ? strdup(options->initrd) : NULL;
 	cim->cmdline = strdup(options->cmdline ? options->cmdline : "console=ttyS0");

@@ -21,6 +21,12 @@ static void new_guid(char guid[37])
 		 b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
+static void tell(const struct jobs *jobs, const struct job *before, const struct job *after)
+{
+	if (jobs->changed)
+		jobs->changed(jobs->arg, before, after);
+}
+
 static void sweep(struct jobs *jobs)
 {
 	uint64_t now = model_now_us();
@@ -37,6 +43,7 @@ static void sweep(struct jobs *jobs)
 		}
 		*at = job->next;
 		jobs->count--;
+		tell(jobs, job, NULL);
 		free(job);
 	}
 }
@@ -51,21 +58,35 @@ struct job *job_new(struct jobs *jobs, const char *what, const char *uuid)
 	new_guid(job->id);
 	snprintf(job->what, sizeof job->what, "%s", what);
 	snprintf(job->uuid, sizeof job->uuid, "%s", uuid);
+	job->jobs = jobs;
 	job->state = JOB_RUNNING;
 	job->start_us = model_now_us();
 	job->next = jobs->first;
 	jobs->first = job;
 	jobs->count++;
+	tell(jobs, NULL, job);
 	return job;
+}
+
+void job_progress(struct job *job, unsigned percent)
+{
+	struct job before = *job;
+
+	job->percent = percent;
+	if (percent != before.percent)
+		tell(job->jobs, &before, job);
 }
 
 void job_end(struct job *job, unsigned code, const char *text)
 {
+	struct job before = *job;
+
 	job->state = code ? JOB_FAILED : JOB_DONE;
 	job->percent = code ? 0 : 100;
 	job->error = code;
 	job->end_us = model_now_us();
 	snprintf(job->text, sizeof job->text, "%s", code ? text : "");
+	tell(job->jobs, &before, job);
 }
 
 struct job *job_find(const struct jobs *jobs, const char *id)

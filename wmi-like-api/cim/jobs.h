@@ -14,6 +14,7 @@ enum { JOB_RUNNING = 4, JOB_DONE = 7, JOB_FAILED = 10 };
 
 struct job {
 	struct job *next;
+	struct jobs *jobs;
 	char     id[37], what[64], uuid[37];         /* GUID; "RequestStateChange"; the partition */
 	unsigned state, percent, error;
 	char     text[400];                          /* why it failed */
@@ -23,9 +24,13 @@ struct job {
 struct jobs {
 	struct job *first;                           /* the newest */
 	unsigned count;
+	/* before NULL: it is new; after NULL: it is forgotten. Both live until it returns. */
+	void   (*changed)(void *arg, const struct job *before, const struct job *after);
+	void    *arg;
 };
 
 struct job *job_new(struct jobs *jobs, const char *what, const char *uuid);
+void job_progress(struct job *job, unsigned percent);
 /** code 0: done. */
 void job_end(struct job *job, unsigned code, const char *text);
 struct job *job_find(const struct jobs *jobs, const char *id);

@@ -188,7 +188,7 @@ static void on_item(void *arg, sd_bus_message *reply, const char *name, const ch
 		task_free(t);
 		return;
 	}
-	t->job->percent = 100 * ++t->item / t->item_count;
+	job_progress(t->job, 100 * ++t->item / (t->item_count + 1));   /* the last step is that the snapshot shows it */
 	next_item(t);
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 struct cim *cim;
+char guid[37];
 uv_loop_t live_loop;
 static uv_timer_t tick;
 static int connection = -1;
@@ -205,4 +206,32 @@ void shell(const char *format, ...)
 	vsnprintf(command, sizeof command, format, args);
 	va_end(args);
 	ck_assert_msg(system(command) == 0, "%s", command);
+}
+
+const char *guid_of(const char *name)
+{
+	snprintf(guid, sizeof guid, "%s", ask_one("Name", VM, name));
+	ck_assert_uint_eq(strlen(guid), 36);
+	return guid;
+}
+
+struct cim_named_value named(const char *name, struct cim_item *item, const char *text)
+{
+	item->text = text;
+	return (struct cim_named_value){ name, { .count = 1, .items = item } };
+}
+
+unsigned request(const char *name, const char *state, char job[300])
+{
+	struct cim_item item = { 0 };
+	struct cim_named_value argument = named("RequestedState", &item, state);
+	char selector[60];
+	struct answer a;
+
+	snprintf(selector, sizeof selector, "Name=%s", guid_of(name));
+	a = invoke("Msvm_ComputerSystem", selector, "RequestStateChange", &argument, 1);
+	ck_assert_int_eq(a.status, CIM_OK);
+	if (job)
+		strcpy(job, a.path);
+	return a.code;
 }

@@ -7,6 +7,7 @@
 #include "wmi-like-api/cim/cim.h"
 
 #define V2 "root/virtualization/v2"
+#define VM "SELECT * FROM Msvm_ComputerSystem WHERE ElementName='%s'"
 
 extern struct cim *cim;
 extern uv_loop_t live_loop;
@@ -34,6 +35,14 @@ struct answer {
 
 /** Waits for the answer. selectors: "Key=value" texts ended by NULL. */
 struct answer invoke(const char *class, const char *selector, const char *method, const struct cim_named_value *arguments, unsigned count);
+/** A partition's GUID, also in guid. */
+extern char guid[37];
+const char *guid_of(const char *name);
+/** A property or an argument; item lives as long. */
+struct cim_named_value named(const char *name, struct cim_item *item, const char *text);
+/** RequestStateChange: its return value, and its job's name unless job is NULL. */
+unsigned request(const char *name, const char *state, char job[300]);
+
 /** Waits until the job has ended; its state. */
 unsigned job_end_state(const char *id);
 /** Runs the loop until the query's first instance has that value. */
@@ -41,5 +50,8 @@ void eventually(const char *value, const char *property, const char *query);
 
 /** Runs a command with BHCTL and dir set; the exit code is 0 or the test fails. */
 void shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/** test_cim_changes.c */
+void add_change_tests(TCase *tests);
 
 #endif

@@ -1,42 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The model on the real daemon with workers that the fake one plays: instances, associations, methods, events, and that all agree. */
+/* The model on the real daemon with workers that the fake one plays: instances, associations, methods, and that all agree. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "live.h"
 
-#define VM "SELECT * FROM Msvm_ComputerSystem WHERE ElementName='%s'"
-
-static char guid[37];
 static const char *dir;
-
-static const char *guid_of(const char *name)
-{
-	snprintf(guid, sizeof guid, "%s", ask_one("Name", VM, name));
-	ck_assert_uint_eq(strlen(guid), 36);
-	return guid;
-}
-
-static struct cim_named_value named(const char *name, struct cim_item *item, const char *text)
-{
-	item->text = text;
-	return (struct cim_named_value){ name, { .count = 1, .items = item } };
-}
-
-static unsigned request(const char *name, const char *state, char job[300])
-{
-	struct cim_item item = { 0 };
-	struct cim_named_value argument = named("RequestedState", &item, state);
-	char selector[60];
-	struct answer a;
-
-	snprintf(selector, sizeof selector, "Name=%s", guid_of(name));
-	a = invoke("Msvm_ComputerSystem", selector, "RequestStateChange", &argument, 1);
-	ck_assert_int_eq(a.status, CIM_OK);
-	if (job)
-		strcpy(job, a.path);
-	return a.code;
-}
 
 /* Runs a management method with one embedded instance of up to six properties: "Name=value". */
 static struct answer manage(const char *method, const char *argument, const char *class, const char *of, const char *const *properties)
@@ -354,75 +323,6 @@ START_TEST(a_partition_is_defined_filled_and_destroyed)
 }
 END_TEST
 
-static char seen[600];
-
-static void on_event(void *arg, struct cim_list *event)
-{
-	const struct cim_instance *instance = event->instances[0], *target;
-
-	(void)arg;
-	for (unsigned i = 0; i < instance->class->property_count; i++)
-		if (!strcmp(instance->class->properties[i].name, "TargetInstance")) {
-			target = instance->values[i].items->instance;
-			snprintf(seen + strlen(seen), sizeof seen - strlen(seen), "%s:%s ", instance->class->name + 10,
-				 value_of(target, "EnabledState"));
-		}
-	cim_list_free(event);
-}
-
-/* What bhctl does reaches a subscriber, and nothing that it did not ask for. */
-START_TEST(events_reach_subscribers)
-{
-	struct cim_error error = { 0 };
-	struct cim_subscription *s;
-
-	ck_assert_ptr_null(cim_subscribe(cim, V2, "SELECT * FROM Msvm_ComputerSystem", on_event, NULL, &error));
-	s = cim_subscribe(cim, V2, "SELECT * FROM __InstanceOperationEvent WITHIN 1 WHERE TargetInstance ISA 'CIM_ComputerSystem' AND "
-			  "TargetInstance.ElementName = 'eve'", on_event, NULL, &error);
-	ck_assert_ptr_nonnull(s);
-	*seen = 0;
-	shell("sed 's,<name>a,<name>eve,; /<disk/d; /<uuid/d' %s/a.xml >%s/eve.xml && $BHCTL define %s/eve.xml >/dev/null", dir, dir, dir);
-	eventually("3", "EnabledState", "SELECT * FROM Msvm_ComputerSystem WHERE ElementName='eve'");
-	shell("$BHCTL start eve a >/dev/null");
-	eventually("2", "EnabledState", "SELECT * FROM Msvm_ComputerSystem WHERE ElementName='eve'");
-	shell("$BHCTL turn-off eve a >/dev/null && $BHCTL undefine eve >/dev/null");
-	for (unsigned i = 0; !strstr(seen, "Deletion"); i++) {
-		ck_assert_msg(i < 1000, "%s", seen);
-		uv_run(&live_loop, UV_RUN_ONCE);
-	}
-	ck_assert_ptr_nonnull(strstr(seen, "CreationEvent:3 "));
-	ck_assert_ptr_nonnull(strstr(seen, "ModificationEvent:2 "));
-	ck_assert_ptr_nonnull(strstr(seen, "DeletionEvent:3 "));
-	cim_unsubscribe(s);
-}
-END_TEST
-
-/* A connection that is lost is made again; what was known is not told again, and a job that waited for an answer has ended. */
-START_TEST(a_lost_connection)
-{
-	struct cim_error error = { 0 };
-	struct cim_subscription *s = cim_subscribe(cim, V2, "SELECT * FROM __InstanceOperationEvent", on_event, NULL, &error);
-	char job[300];
-
-	eventually("3", "EnabledState", "SELECT * FROM Msvm_ComputerSystem WHERE ElementName='a'");
-	ck_assert_uint_eq(request("a", "2", job), 4096);
-	ck_assert_uint_eq(job_end_state(job), 7);
-	*seen = 0;
-	ck_assert_uint_eq(request("a", "11", job), 4096);
-	live_cut();
-	ck_assert_uint_ge(job_end_state(job), 7);
-	ck_assert_str_eq(ask_one("EnabledState", VM, "a"), "2");
-	ck_assert_ptr_null(strstr(seen, "Creation"));
-	ck_assert_ptr_null(strstr(seen, "Deletion"));
-	shell("$BHCTL turn-off a >/dev/null");
-	eventually("3", "EnabledState", "SELECT * FROM Msvm_ComputerSystem WHERE ElementName='a'");
-	*seen = 0;
-	live_cut();
-	ck_assert_str_eq(seen, "");
-	cim_unsubscribe(s);
-}
-END_TEST
-
 static unsigned summaries;
 static char summary_names[200];
 
@@ -463,63 +363,6 @@ START_TEST(summaries_and_pairs)
 	ck_assert_uint_eq(invoke("Msvm_VirtualSystemManagementService", NULL, "AddKvpItems", arguments, 2).code, 32775);
 	ck_assert_uint_eq(invoke("Msvm_VirtualSystemManagementService", NULL, "AddKvpItems", arguments, 1).code, 32773);
 	ck_assert_uint_eq(invoke("Msvm_VirtualSystemManagementService", NULL, "GetVirtualSystemThumbnailImage", NULL, 0).code, 32770);
-}
-END_TEST
-
-static struct answer change_items(const char *method, const char *key, const char *value)
-{
-	struct cim_item ref = { .text = guid }, item = { 0 }, name = { .text = key }, data = { .text = value };
-	struct cim_named_value pair[] = { { "Name", { .count = 1, .items = &name } }, { "Data", { .count = 1, .items = &data } } };
-	struct cim_instance in = { .class_name = "Msvm_KvpExchangeDataItem", .properties = pair, .property_count = 2 };
-	struct cim_named_value arguments[] = {
-		{ "TargetSystem", { .count = 1, .items = &ref } }, { "DataItems", { .array = true, .count = 1, .items = &item } },
-	};
-
-	item.instance = &in;
-	return invoke("Msvm_VirtualSystemManagementService", NULL, method, arguments, 2);
-}
-
-/* Items that were written are shown when the job says so; of what does not run nothing is known, and null is shown. */
-START_TEST(items_and_processors_of_what_runs)
-{
-	char job[300], items[200];
-
-	snprintf(items, sizeof items, "SELECT * FROM Msvm_KvpExchangeComponentSettingData WHERE InstanceID LIKE '%%%s%%'", guid_of("a"));
-	ck_assert_str_eq(ask_one("HostExchangeItems", "%s", items), "");
-	ck_assert_str_eq(ask_one("EnabledState", "%s", items), "2");
-	ck_assert_uint_eq(request("a", "2", job), 4096);
-	ck_assert_uint_eq(job_end_state(job), 7);
-	eventually("2", "OperationalStatus", "SELECT * FROM Msvm_KvpExchangeComponent");
-	ck_assert_ptr_nonnull(strstr(ask_one("GuestIntrinsicExchangeItems", "SELECT * FROM Msvm_KvpExchangeComponent"), "Fake &#38; Sons"));
-	ck_assert_str_eq(ask_one("GuestOperatingSystem", "SELECT * FROM Msvm_SummaryInformation WHERE ElementName='a'"), "Fake & Sons");
-	guid_of("a");
-	ck_assert_uint_eq(job_end_state(change_items("AddKvpItems", "k", "<v>").path), 7);
-	ck_assert_ptr_nonnull(strstr(ask_one("HostExchangeItems", "%s", items), "<VALUE>&#60;v&#62;</VALUE>"));
-	ck_assert_ptr_nonnull(strstr(ask_one("HostExchangeItems", "%s", items), "<VALUE>0</VALUE>"));
-	ck_assert_uint_eq(job_end_state(change_items("RemoveKvpItems", "k", "").path), 7);
-	ck_assert_str_eq(ask_one("HostExchangeItems", "%s", items), "");
-	ck_assert_uint_eq(job_end_state(change_items("RemoveKvpItems", "k", "").path), 10);
-	ck_assert_str_ne(ask_one("DeviceID", "ASSOCIATORS OF {Msvm_ComputerSystem.CreationClassName='Msvm_ComputerSystem',Name='%s'} WHERE "
-				 "ResultClass = Msvm_Processor", guid), "(none)");
-	/* the fake worker's VPs run all of the time */
-	eventually("100", "LoadPercentage", "SELECT * FROM Msvm_Processor");
-	ck_assert_str_eq(ask_one("ProcessorLoad", "SELECT * FROM Msvm_SummaryInformation WHERE ElementName='a'"), "100");
-	{
-		struct cim_error error;
-		struct cim_list *list = cim_query(cim, "root/cimv2", NULL, "SELECT * FROM Win32_PerfRawData_HvStats_HyperVHypervisorVirtualProcessor "
-						  "WHERE Name = 'a:Hv VP 0'", &error);
-		unsigned long long total, hypervisor;
-
-		ck_assert(list && list->count == 1);
-		total = strtoull(value_of(list->instances[0], "PercentTotalRunTime"), NULL, 10);
-		hypervisor = strtoull(value_of(list->instances[0], "PercentHypervisorRunTime"), NULL, 10);
-		ck_assert_msg(total > 10000000 && total == hypervisor * 10, "%llu, %llu", total, hypervisor);
-		cim_list_free(list);
-	}
-	ck_assert_uint_eq(request("a", "3", job), 4096);
-	ck_assert_uint_eq(job_end_state(job), 7);
-	ck_assert_str_eq(ask_one("DeviceID", "SELECT * FROM Msvm_Processor"), "(none)");
-	ck_assert_str_eq(ask_one("HostExchangeItems", "%s", items), "");
 }
 END_TEST
 
@@ -576,11 +419,9 @@ int main(void)
 	tcase_add_test(tests, a_start_that_fails_says_why);
 	tcase_add_test(tests, a_guest_is_shut_down);
 	tcase_add_test(tests, a_partition_is_defined_filled_and_destroyed);
-	tcase_add_test(tests, events_reach_subscribers);
-	tcase_add_test(tests, a_lost_connection);
 	tcase_add_test(tests, summaries_and_pairs);
-	tcase_add_test(tests, items_and_processors_of_what_runs);
 	tcase_add_test(tests, settings_are_put);
+	add_change_tests(tests);
 	suite_add_tcase(suite, tests);
 	srunner_set_fork_status(runner, CK_NOFORK);
 	srunner_run_all(runner, CK_NORMAL);
