@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A hostile guest before a network interface: NVSP and RNDIS of any content in any order, frames that come meanwhile, slots given back
- * that it does not have. Whatever it does, nothing is read or written outside of its memory, and a new start finds a working interface.
+ * that it does not have; now and then with a second channel, to which its own table sends frames. Whatever it does, nothing is read or written outside of its memory, and a new start finds a working interface.
  */
 #undef NDEBUG
 #include "interface.h"
 #include "tests/fuzz/vmbus/fuzz_input.h"
+#include "vmbus/protocol/message.h"
 
 #include <assert.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct interface i;
+static struct guest_channel sub; /* relid 0: not open */
 static uint8_t message[16384];
 static struct frame frame;
 
@@ -79,14 +81,50 @@ static void put_nvsp(struct input *in)
 	put(input_u8(in) % 4 ? VMBUS_PACKET_INBAND : input_u8(in) % 16, input_u8(in), NULL, 0, &m, 4 + input_u8(in) % 37);
 }
 
-static void take_all(void)
+/* A second channel, and a table that names both, and others. */
+static void open_second(struct input *in)
+{
+	const struct nvsp_message ask = { .type = NVSP_SUBCHANNEL, .subchannel = { NVSP_SUBCHANNEL_ALLOCATE, 1 } };
+	const unsigned offers = count_of(&i.p, VMBUS_MSG_OFFER);
+	struct {
+		struct rndis_request request;
+		struct ndis_receive_scale_parameters p;
+		uint32_t table[16];
+		uint8_t key[NDIS_RSS_KEY_BYTES];
+	} m = {
+		{ 9, OID_GEN_RECEIVE_SCALE_PARAMETERS, sizeof m - sizeof m.request, sizeof m.request, 0 },
+		{ .hash = 0x3f00 | NDIS_HASH_FUNCTION_TOEPLITZ, .table_bytes = sizeof m.table, .table_offset = sizeof m.p,
+		  .key_bytes = sizeof m.key, .key_offset = sizeof m.p + sizeof m.table },
+		{ 0 }, { 0 },
+	};
+	struct rndis_set_complete answer;
+	struct vmbus_offer_message offer;
+
+	assert(nvsp_ask(&i, &ask).subchannel_complete.count == 1);
+	memcpy(&offer, message_of(&i.p, VMBUS_MSG_OFFER, offers)->bytes, sizeof offer);
+	assert(guest_open(&i.p, &sub, offer.relid, 12, 1) == 0);
+	for (uint32_t n = 0; n < 16; n++)
+		m.table[n] = input_u8(in) % 3;
+	input_bytes(in, m.key, sizeof m.key);
+	rndis_ask(&i, RNDIS_SET, &m, sizeof m, &answer, sizeof answer);
+	assert(answer.status == RNDIS_STATUS_SUCCESS);
+}
+
+static void drain(struct vmbus_ring *ring)
 {
 	struct vmbus_ring_packet packet;
 
-	while (vmbus_ring_read_begin(&i.g.in) == VMBUS_RING_OK && vmbus_ring_peek(&i.g.in, &packet) == VMBUS_RING_OK) {
-		vmbus_ring_consume(&i.g.in, &packet);
-		vmbus_ring_read_end(&i.g.in);
+	while (vmbus_ring_read_begin(ring) == VMBUS_RING_OK && vmbus_ring_peek(ring, &packet) == VMBUS_RING_OK) {
+		vmbus_ring_consume(ring, &packet);
+		vmbus_ring_read_end(ring);
 	}
+}
+
+static void take_all(void)
+{
+	drain(&i.g.in);
+	if (sub.relid)
+		drain(&sub.in);
 	while (read(i.tap, &frame, sizeof frame) > 0)
 		;
 }
@@ -110,6 +148,9 @@ static void step(struct input *in, uint8_t what)
 	case 5:
 		bytes = input_u32(in) % 65550;
 		memcpy(frame.bytes, guest_mac, 6);
+		input_bytes(in, frame.bytes + 12, 64);
+		if (what & 64)
+			memcpy(frame.bytes + 12, what & 128 ? "\x86\xdd\x60" : "\x08\0\x45", 3);
 		frame.header.flags = what >> 3 & 3;
 		if (write(i.tap, &frame, sizeof frame.header + bytes) > 0)
 			netvsp_input(i.vsp, 0);
@@ -132,11 +173,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint32_t mac[2];
 
 	if (!started)
-		interface_init(&i, false);
+		interface_init_queues(&i, false, 2);
 	started = true;
 	partition_forget(&i.p);
 	netvsp_set_link(i.vsp, true);
 	interface_up(&i);
+	sub.relid = 0;
+	if (input_u8(&in) & 1)
+		open_second(&in);
 	for (int steps = 0; in.size && steps < 50; steps++)
 		step(&in, input_u8(&in));
 	take_all();
