@@ -40,6 +40,9 @@ void storvsp_forget_guest(struct storvsp *vsp)
 	state->protocol = 0;
 	state->in_use = state->announce = 0;
 	memset(state->grown, 0, sizeof state->grown);
+	memset(state->write_through, 0, sizeof state->write_through);
+	for (uint32_t i = 0; i < vsp->disk_count; i++)
+		vsp->disk_list[i]->scsi.write_through = false;
 }
 
 void storvsp_note_absence(struct storvsp *vsp, const struct storvsp_srb *srb)
@@ -90,6 +93,7 @@ int storvsp_remove_disk(struct storvsp *vsp, uint32_t target, uint32_t lun, void
 	*slot = NULL;
 	vsp->luns[target] &= ~(1ull << lun);
 	vsp->state->grown[target] &= ~(1ull << lun);
+	vsp->state->write_through[target] &= ~(1ull << lun);
 	vsp->absence_heard[target][lun] = 0;
 	disk->removed = true;
 	disk->released = released;

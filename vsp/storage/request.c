@@ -88,7 +88,7 @@ static void start_transfer(struct storvsp *vsp, struct request *r)
 	bool write = r->plan.action == SCSI_DO_WRITE;
 
 	*op = (struct disk_op){
-		.kind = write ? DISK_WRITE : DISK_READ, .durable = write && r->plan.fua && !r->disk->no_flush,
+		.kind = write ? DISK_WRITE : DISK_READ, .durable = write && (r->plan.fua || r->disk->scsi.write_through) && !r->disk->no_flush,
 		.offset = r->plan.lba * r->disk->scsi.block_size, .length = r->plan.bytes, .iov = r->iov, .iov_count = r->iov_count,
 	};
 	if (!request_is_aligned(r, r->disk->memory_align)) {
@@ -120,13 +120,24 @@ static void start_chunk(struct storvsp *vsp, struct request *r, enum disk_op_kin
 	start(vsp, r);
 }
 
+/* The medium is changed: without a cache the guest may take that for lasting. */
+static void finish_durably(struct storvsp *vsp, struct request *r)
+{
+	if (!r->disk->scsi.write_through)
+		return finish(vsp, r, SRB_STATUS_SUCCESS, r->plan.bytes);
+	if (r->disk->flush_failed)
+		return finish_with_sense(vsp, r, SCSI_WRITE_ERROR, 0);
+	r->op = (struct disk_op){ .kind = DISK_FLUSH };
+	start(vsp, r);
+}
+
 static void start_extent(struct storvsp *vsp, struct request *r)
 {
 	const struct scsi_extent *extent;
 
 	if (r->extent == r->extent_count) {
 		r->disk->stats.unmaps++;
-		return finish(vsp, r, SRB_STATUS_SUCCESS, r->plan.bytes);
+		return finish_durably(vsp, r);
 	}
 	extent = &r->extents[r->extent++];
 	r->op = (struct disk_op){
@@ -180,6 +191,37 @@ static void start_write_same(struct storvsp *vsp, struct request *r)
 	start_chunk(vsp, r, DISK_WRITE);
 }
 
+/* One copy of the guest's memory is judged and used. Turning the cache off leaves nothing in it. */
+static void start_mode_select(struct storvsp *vsp, struct request *r)
+{
+	struct scsi_disk *disk = &r->disk->scsi;
+	uint8_t list[SCSI_MODE_LIST_BYTES];
+	bool write_through = false;
+	uint32_t sense;
+
+	request_from_guest(r, list, r->plan.bytes);
+	sense = scsi_mode_select(disk, r->plan.ten, list, r->plan.bytes, &write_through);
+	if (sense)
+		return finish_with_sense(vsp, r, sense, 0);
+	disk->write_through = write_through;
+	vsp->state->write_through[disk->target] &= ~(1ull << disk->lun);
+	vsp->state->write_through[disk->target] |= (uint64_t)write_through << disk->lun;
+	finish_durably(vsp, r);
+}
+
+/* Whether what was read at an offset of the range is what the guest has. */
+static bool is_like(const struct request *r, uint64_t offset, uint32_t bytes)
+{
+	uint32_t size = r->disk->scsi.block_size;
+
+	if (r->plan.bytes == r->plan.blocks * size)
+		return request_equals(r, offset, r->bounce, bytes);
+	for (uint32_t i = 0; i < bytes; i += size)
+		if (!request_equals(r, 0, r->bounce + i, size))
+			return false;
+	return true;
+}
+
 static void start_flush(struct storvsp *vsp, struct request *r)
 {
 	if (r->disk->no_flush) {
@@ -213,18 +255,26 @@ static void step_done(struct storvsp *vsp, struct request *r)
 		stats->flushes++;
 		break;
 	case SCSI_DO_UNMAP:
+		if (r->op.kind == DISK_FLUSH)
+			break;
 		return start_extent(vsp, r);
 	case SCSI_DO_VERIFY:
+	case SCSI_DO_COMPARE:
 	case SCSI_DO_WRITE_SAME:
+		if (r->op.kind == DISK_FLUSH)
+			break;
 		done = r->op.offset + r->op.length;
+		if (r->plan.action == SCSI_DO_COMPARE && !is_like(r, r->at - r->plan.lba * r->disk->scsi.block_size, (uint32_t)(done - r->at)))
+			return finish_with_sense(vsp, r, SCSI_MISCOMPARE, 0);
 		if (r->op.kind == DISK_WRITE)
 			stats->written_bytes += done - r->at;
 		r->at = done;
 		if (r->at < r->end)
 			return start_chunk(vsp, r, r->op.kind);
-		if (r->plan.action == SCSI_DO_WRITE_SAME)
-			stats->writes++;
-		break;
+		if (r->plan.action != SCSI_DO_WRITE_SAME)
+			break;
+		stats->writes++;
+		return finish_durably(vsp, r);
 	default:
 		break;
 	}
@@ -306,7 +356,10 @@ static void start_plan(struct storvsp *vsp, struct request *r, const uint8_t *re
 	case SCSI_DO_READ:
 	case SCSI_DO_WRITE:
 		return start_transfer(vsp, r);
+	case SCSI_DO_MODE_SELECT:
+		return start_mode_select(vsp, r);
 	case SCSI_DO_VERIFY:
+	case SCSI_DO_COMPARE:
 		r->at = plan->lba * r->disk->scsi.block_size;
 		r->end = r->at + plan->blocks * r->disk->scsi.block_size;
 		return start_chunk(vsp, r, DISK_READ);

@@ -37,6 +37,26 @@ uint32_t request_from_guest(const struct request *request, uint8_t *to, uint32_t
 	return done;
 }
 
+bool request_equals(const struct request *request, uint64_t offset, const uint8_t *with, uint32_t bytes)
+{
+	for (uint32_t i = 0; i < request->iov_count && bytes; i++) {
+		const uint8_t *base = request->iov[i].iov_base;
+		uint64_t size = request->iov[i].iov_len, run;
+
+		if (offset >= size) {
+			offset -= size;
+			continue;
+		}
+		run = size - offset < bytes ? size - offset : bytes;
+		if (memcmp(base + offset, with, run))
+			return false;
+		with += run;
+		bytes -= (uint32_t)run;
+		offset = 0;
+	}
+	return bytes == 0;
+}
+
 void request_trim(struct request *request, uint64_t bytes)
 {
 	uint64_t left = bytes;

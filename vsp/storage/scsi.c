@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Command blocks: see scsi.h. The data that describes a disk is in scsi_data.c. */
+/* Command blocks: see scsi.h. The data that describes a disk is in scsi_data.c and scsi_mode.c. */
 #include "vsp/storage/scsi.h"
 
 #include <string.h>
@@ -85,13 +85,20 @@ static void plan_transfer(const struct scsi_disk *disk, const uint8_t *cdb, bool
 
 static void plan_verify(const struct scsi_disk *disk, const uint8_t *cdb, struct scsi_plan *plan)
 {
+	uint8_t compare = cdb[1] >> 1 & 3; /* BYTCHK: 1 with all blocks, 3 with one */
+
 	get_range(cdb, plan);
-	if (cdb[1] & 0xe6)           /* protection, BYTCHK: comparing is not offered */
+	if (cdb[1] & 0xe0 || compare == 2) /* protection information: there is none */
 		return refuse(plan, SCSI_INVALID_FIELD_IN_CDB);
 	if (!in_range(disk, plan->lba, plan->blocks))
 		return refuse(plan, SCSI_LBA_OUT_OF_RANGE);
-	if (plan->blocks)
-		plan->action = SCSI_DO_VERIFY;
+	if (compare == 1 && plan->blocks > disk->max_transfer / disk->block_size)
+		return refuse(plan, SCSI_INVALID_FIELD_IN_CDB);
+	if (!plan->blocks)
+		return;
+	plan->action = compare ? SCSI_DO_COMPARE : SCSI_DO_VERIFY;
+	plan->data_out = compare;
+	plan->bytes = !compare ? 0 : (compare == 1 ? (uint32_t)plan->blocks : 1u) * disk->block_size;
 }
 
 static void plan_flush(const struct scsi_disk *disk, const uint8_t *cdb, struct scsi_plan *plan)
@@ -158,6 +165,20 @@ static void plan_mode_sense(const struct scsi_disk *disk, const uint8_t *cdb, ui
 		ten ? scsi_get16(cdb + 7) : cdb[4]);
 }
 
+static void plan_mode_select(const uint8_t *cdb, struct scsi_plan *plan)
+{
+	plan->ten = cdb[0] == SCSI_MODE_SELECT_10;
+	plan->bytes = plan->ten ? scsi_get16(cdb + 7) : cdb[4];
+	if (!(cdb[1] & 0x10) || cdb[1] & 0x01) /* PF: pages as the standard has them; SP: none is saved */
+		return refuse(plan, SCSI_INVALID_FIELD_IN_CDB);
+	if (plan->bytes > SCSI_MODE_LIST_BYTES)
+		return refuse(plan, SCSI_PARAMETER_LIST_LENGTH_ERROR);
+	if (!plan->bytes)
+		return;
+	plan->action = SCSI_DO_MODE_SELECT;
+	plan->data_out = true;
+}
+
 static void plan_report_luns(uint64_t lun_mask, const uint8_t *cdb, uint8_t *reply, struct scsi_plan *plan)
 {
 	uint32_t allocation = scsi_get32(cdb + 6);
@@ -212,6 +233,9 @@ void scsi_plan_command(const struct scsi_disk *disk, uint64_t lun_mask, const ui
 	case SCSI_MODE_SENSE_6:
 	case SCSI_MODE_SENSE_10:
 		return plan_mode_sense(disk, cdb, reply, plan);
+	case SCSI_MODE_SELECT_6:
+	case SCSI_MODE_SELECT_10:
+		return plan_mode_select(cdb, plan);
 	case SCSI_READ_CAPACITY_10:
 		return answer(plan, scsi_read_capacity_10(disk, reply), 8);
 	case SCSI_SERVICE_ACTION_IN_16:

@@ -18,6 +18,7 @@ enum scsi_opcode {
 	SCSI_READ_6               = 0x08,
 	SCSI_WRITE_6              = 0x0a,
 	SCSI_INQUIRY              = 0x12,
+	SCSI_MODE_SELECT_6        = 0x15,
 	SCSI_MODE_SENSE_6         = 0x1a,
 	SCSI_START_STOP_UNIT      = 0x1b,
 	SCSI_READ_CAPACITY_10     = 0x25,
@@ -27,6 +28,7 @@ enum scsi_opcode {
 	SCSI_SYNCHRONIZE_CACHE_10 = 0x35,
 	SCSI_WRITE_SAME_10        = 0x41,
 	SCSI_UNMAP                = 0x42,
+	SCSI_MODE_SELECT_10       = 0x55,
 	SCSI_MODE_SENSE_10        = 0x5a,
 	SCSI_READ_16              = 0x88,
 	SCSI_WRITE_16             = 0x8a,
@@ -55,6 +57,7 @@ enum scsi_sense_code {
 	SCSI_SAVING_NOT_SUPPORTED        = 0x053900,
 	SCSI_WRITE_PROTECTED             = 0x072700,
 	SCSI_SPACE_ALLOCATION_FAILED     = 0x072707,
+	SCSI_MISCOMPARE                  = 0x0e1d00,
 };
 
 /** What the commands need to know of a disk. */
@@ -65,6 +68,8 @@ struct scsi_disk {
 	uint32_t granularity;        /* bytes that are unmapped together; a multiple of block_size */
 	bool     read_only;
 	bool     unmap;              /* unmapped blocks read as zeros */
+	bool     write_through;      /* the guest has turned the cache off: what is written is durable when it is answered */
+	bool     cache_fixed;        /* and cannot: nothing is written, or nothing is ever made durable */
 	uint8_t  target, lun;
 	char     serial[37];         /* NUL terminated */
 };
@@ -85,6 +90,8 @@ enum scsi_action {
 	SCSI_DO_READ,
 	SCSI_DO_WRITE,
 	SCSI_DO_VERIFY,              /* read, transfer nothing */
+	SCSI_DO_COMPARE,             /* read, compare with `bytes` bytes: of all blocks, or of one that each must be like */
+	SCSI_DO_MODE_SELECT,         /* `bytes` bytes of parameters: scsi_mode_select; `ten`: of the long form */
 	SCSI_DO_FLUSH,
 	SCSI_DO_UNMAP,               /* `bytes` bytes of parameters: scsi_parse_unmap */
 	SCSI_DO_WRITE_SAME,          /* `bytes` bytes of pattern, 0: zeros */
@@ -100,8 +107,11 @@ struct scsi_plan {
 	bool     data_in, data_out;  /* that is to or from the guest */
 	bool     fua;
 	bool     unmap;              /* WRITE SAME: may unmap */
+	bool     ten;
 };
 
+/** The longest list that MODE SELECT takes: header, block descriptor, all pages. */
+#define SCSI_MODE_LIST_BYTES 64u
 #define SCSI_REPLY_BYTES 1024u
 #define SCSI_SENSE_BYTES 18u
 
@@ -117,13 +127,17 @@ uint32_t scsi_parse_unmap(const struct scsi_disk *disk, const uint8_t *list, uin
 /** Fixed-format sense data; lba goes into its information field if it fits and has_lba. */
 void scsi_sense_data(uint32_t sense, bool has_lba, uint64_t lba, uint8_t data[SCSI_SENSE_BYTES]);
 
+/* scsi_mode.c */
+/** What a MODE SELECT asks for, if that is all that can be changed. Returns enum scsi_sense_code, 0 = fine. */
+uint32_t scsi_mode_select(const struct scsi_disk *disk, bool ten, const uint8_t *list, uint32_t bytes, bool *write_through);
+/** ten: MODE SENSE (10). 0: there is no such page. */
+uint32_t scsi_mode_sense(const struct scsi_disk *disk, bool ten, bool with_descriptor, uint8_t control, uint8_t page, uint8_t subpage,
+	uint8_t *reply);
+
 /* scsi_data.c: replies in full; each returns its length. */
 uint32_t scsi_inquiry(const struct scsi_disk *disk, uint8_t *reply);
 /** 0: there is no such page. */
 uint32_t scsi_vital_page(const struct scsi_disk *disk, uint8_t page, uint8_t *reply);
-/** ten: MODE SENSE (10). 0: there is no such page. */
-uint32_t scsi_mode_sense(const struct scsi_disk *disk, bool ten, bool with_descriptor, uint8_t control, uint8_t page, uint8_t subpage,
-	uint8_t *reply);
 uint32_t scsi_read_capacity_10(const struct scsi_disk *disk, uint8_t *reply);
 uint32_t scsi_read_capacity_16(const struct scsi_disk *disk, uint8_t *reply);
 uint32_t scsi_report_luns(uint64_t lun_mask, bool well_known_only, uint8_t *reply);

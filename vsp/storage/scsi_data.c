@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The data that describes a disk: INQUIRY, vital product data, mode pages, capacity, LUNs. */
+/* The data that describes a disk: INQUIRY, vital product data, capacity, LUNs. Mode pages are in scsi_mode.c. */
 #include "vsp/storage/scsi.h"
 
 #include <string.h>
@@ -122,72 +122,6 @@ uint32_t scsi_vital_page(const struct scsi_disk *disk, uint8_t page, uint8_t *re
 	reply[1] = page;
 	scsi_put16(reply + 2, (uint16_t)size);
 	return 4 + size;
-}
-
-static uint32_t caching_page(const struct scsi_disk *disk, uint8_t *page)
-{
-	memset(page, 0, 20);
-	page[0] = 0x08;
-	page[1] = 18;
-	page[2] = disk->read_only ? 0 : 0x04; /* WCE: what is written is durable after SYNCHRONIZE CACHE or FUA, not before */
-	return 20;
-}
-
-static uint32_t control_page(uint8_t *page)
-{
-	memset(page, 0, 12);
-	page[0] = 0x0a;
-	page[1] = 10;
-	page[3] = 0x10;              /* queue algorithm 1: requests may be reordered */
-	scsi_put16(page + 8, 0xffff); /* busy for any time */
-	return 12;
-}
-
-static uint32_t exceptions_page(uint8_t *page)
-{
-	memset(page, 0, 12);
-	page[0] = 0x1c;
-	page[1] = 10;
-	page[2] = 0x08;              /* DEXCPT: none are reported */
-	return 12;
-}
-
-uint32_t scsi_mode_sense(const struct scsi_disk *disk, bool ten, bool with_descriptor, uint8_t control, uint8_t page, uint8_t subpage,
-	uint8_t *reply)
-{
-	uint32_t header = ten ? 8 : 4, size = header, first, at;
-	uint8_t specific = 0x10 | (disk->read_only ? 0x80 : 0); /* DPOFUA, WP */
-
-	if (subpage && !(page == 0x3f && subpage == 0xff))
-		return 0;
-	memset(reply, 0, header + 8);
-	if (with_descriptor) {
-		scsi_put32(reply + size, disk->blocks > UINT32_MAX ? UINT32_MAX : (uint32_t)disk->blocks);
-		scsi_put32(reply + size + 4, disk->block_size);
-		size += 8;
-	}
-	first = size;
-	if (page == 0x08 || page == 0x3f)
-		size += caching_page(disk, reply + size);
-	if (page == 0x0a || page == 0x3f)
-		size += control_page(reply + size);
-	if (page == 0x1c || page == 0x3f)
-		size += exceptions_page(reply + size);
-	if (size == first)
-		return 0;
-	/* Page control 1 asks for what can be changed: nothing. */
-	for (at = first; control == 1 && at < size; at += 2u + reply[at + 1])
-		memset(reply + at + 2, 0, reply[at + 1]);
-	if (ten) {
-		scsi_put16(reply, (uint16_t)(size - 2));
-		reply[3] = specific;
-		scsi_put16(reply + 6, with_descriptor ? 8 : 0);
-	} else {
-		reply[0] = (uint8_t)(size - 1);
-		reply[2] = specific;
-		reply[3] = with_descriptor ? 8 : 0;
-	}
-	return size;
 }
 
 uint32_t scsi_read_capacity_10(const struct scsi_disk *disk, uint8_t *reply)

@@ -203,6 +203,8 @@ void request_forget_old(struct storvsp *vsp, uint16_t index);
 /* request_data.c */
 uint32_t request_to_guest(const struct request *request, const uint8_t *from, uint32_t bytes);
 uint32_t request_from_guest(const struct request *request, uint8_t *to, uint32_t bytes);
+/** Whether the guest's buffer holds these bytes from the offset on. */
+bool request_equals(const struct request *request, uint64_t offset, const uint8_t *with, uint32_t bytes);
 /** Cuts the buffer to the first bytes of it. */
 void request_trim(struct request *request, uint64_t bytes);
 /** Whether the file takes the buffer as it lies. */

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define STORVSP_STATE_MAGIC   0x726f7473u /* "stor" */
-#define STORVSP_STATE_VERSION 2u
+#define STORVSP_STATE_VERSION 3u
 
 #define STORVSP_TARGETS         2u
 #define STORVSP_LUNS            64u  /* of a target */
@@ -61,6 +61,7 @@ struct storvsp_state {
 	uint32_t in_use;          /* the guest has sent a command since it negotiated: it is told when disks come and go */
 	uint32_t announce;        /* and is to be told so as soon as there is room */
 	uint64_t grown[STORVSP_TARGETS]; /* LUNs, a bit each: the next command hears that the capacity is another */
+	uint64_t write_through[STORVSP_TARGETS]; /* LUNs whose cache the guest has turned off */
 	struct storvsp_channel_state channels[1 + STORVSP_MAX_SUBCHANNELS];
 	struct storvsp_request_state requests[STORVSP_MAX_REQUESTS];
 };

@@ -23,9 +23,14 @@ static void check(const struct scsi_disk *disk, const struct scsi_plan *plan)
 		assert(plan->bytes == plan->blocks * disk->block_size && plan->bytes <= disk->max_transfer);
 		/* fall through */
 	case SCSI_DO_VERIFY:
+	case SCSI_DO_COMPARE:
 	case SCSI_DO_WRITE_SAME:
 		assert(plan->blocks && plan->lba < disk->blocks && plan->blocks <= disk->blocks - plan->lba);
 		assert(plan->action != SCSI_DO_WRITE_SAME || plan->bytes <= disk->block_size);
+		assert(plan->bytes <= disk->max_transfer);
+		break;
+	case SCSI_DO_MODE_SELECT:
+		assert(plan->bytes && plan->bytes <= SCSI_MODE_LIST_BYTES);
 		break;
 	default:
 		break;
@@ -40,6 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct scsi_extent extents[SCSI_MAX_UNMAP_EXTENTS];
 	uint8_t reply[SCSI_REPLY_BYTES], cdb[16], *list;
 	struct scsi_plan plan;
+	bool write_through;
 	uint32_t count;
 
 	if (size < 18)
@@ -47,6 +53,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	disk.block_size = data[0] & 1 ? 4096 : 512;
 	disk.read_only = data[0] & 2;
 	disk.unmap = data[0] & 4 && !disk.read_only;
+	disk.cache_fixed = disk.read_only || data[1] & 32;
+	disk.write_through = data[1] & 64 && !disk.cache_fixed;
 	disk.blocks = data[0] & 8 ? 1ull << 50 : 5000;
 	memcpy(cdb, data + 2, sizeof cdb);
 	scsi_plan_command(data[0] & 16 ? NULL : &disk, 0x8000000000000001u, cdb, data[1] % 17, reply, &plan);
@@ -58,6 +66,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		for (uint32_t i = 0; i < count; i++)
 			assert(extents[i].lba < disk.blocks && extents[i].blocks <= disk.blocks - extents[i].lba);
 	}
+	if (scsi_mode_select(&disk, data[0] & 64, list, (uint32_t)(size - 18), &write_through) == 0)
+		assert(!disk.cache_fixed || write_through == disk.write_through);
 	free(list);
 	return 0;
 }

@@ -164,12 +164,23 @@ START_TEST(mode_pages_tell_cache_and_write_protection)
 	ck_assert_uint_eq(reply[12], 0x08);
 	ck_assert_uint_eq(reply[13], 18);
 	ck_assert_uint_eq(reply[14], 0x04);
-	/* What can be changed: nothing. */
+	/* What can be changed: WCE, and nothing where it has no meaning. */
 	RUN(0x1a, 0x08, 0x48, 0, 255, 0);
 	ck_assert_uint_eq(reply[3], 0);
 	ck_assert_uint_eq(reply[4], 0x08);
+	ck_assert_uint_eq(reply[6], 0x04);
+	disk.cache_fixed = true;
+	RUN(0x1a, 0x08, 0x48, 0, 255, 0);
 	ck_assert_uint_eq(reply[6], 0);
-	disk.read_only = true;
+	disk.cache_fixed = false;
+	/* Turned off, it is still the default. */
+	disk.write_through = true;
+	RUN(0x1a, 0x08, 0x08, 0, 255, 0);
+	ck_assert_uint_eq(reply[6], 0);
+	RUN(0x1a, 0x08, 0x88, 0, 255, 0);
+	ck_assert_uint_eq(reply[6], 0x04);
+	disk.write_through = false;
+	disk.read_only = disk.cache_fixed = true;
 	RUN(0x5a, 0x08, 0x3f, 0, 0, 0, 0, 1, 0, 0);
 	ck_assert_uint_eq(scsi_get16(reply), plan.bytes - 2);
 	ck_assert_uint_eq(plan.bytes, 8 + 20 + 12 + 12);
@@ -282,7 +293,7 @@ END_TEST
 
 START_TEST(commands_that_are_not_there)
 {
-	static const uint8_t opcodes[] = { 0x5e, 0x5f, 0x15, 0x55, 0x3b, 0x7f, 0xa3, 0xc0, 0xff, 0x85 };
+	static const uint8_t opcodes[] = { 0x5e, 0x5f, 0x3b, 0x7f, 0xa3, 0xc0, 0xff, 0x85 };
 
 	for (uint32_t i = 0; i < sizeof opcodes; i++) {
 		uint8_t cdb[16] = { opcodes[i] };
@@ -318,8 +329,92 @@ START_TEST(small_commands)
 	ck_assert_uint_eq(plan.sense, SCSI_INVALID_FIELD_IN_CDB);
 	RUN(0x2f, 0, 0, 0, 0, 1, 0, 0, 1, 0);
 	ck_assert_int_eq(plan.action, SCSI_DO_VERIFY);
-	RUN(0x2f, 0x02, 0, 0, 0, 1, 0, 0, 1, 0);
+}
+END_TEST
+
+/* BYTCHK: 1 brings all blocks, 3 one for all of them, 2 is none. */
+START_TEST(verify_with_data)
+{
+	RUN(0x2f, 0x02, 0, 0, 0, 1, 0, 0, 4, 0);
+	ck_assert(plan.action == SCSI_DO_COMPARE && plan.data_out && plan.bytes == 2048 && plan.blocks == 4);
+	RUN(0x8f, 0x06, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0);
+	ck_assert(plan.action == SCSI_DO_COMPARE && plan.data_out && plan.bytes == 512 && plan.blocks == 4);
+	RUN(0x2f, 0x04, 0, 0, 0, 1, 0, 0, 1, 0);
 	ck_assert_uint_eq(plan.sense, SCSI_INVALID_FIELD_IN_CDB);
+	RUN(0x2f, 0x22, 0, 0, 0, 1, 0, 0, 1, 0);
+	ck_assert_uint_eq(plan.sense, SCSI_INVALID_FIELD_IN_CDB);
+	RUN(0x2f, 0x02, 0, 0, 8, 0, 0, 0, 1, 0);
+	ck_assert_uint_eq(plan.sense, SCSI_LBA_OUT_OF_RANGE);
+	RUN(0x2f, 0x02, 0, 0, 0, 1, 0, 0, 0, 0);
+	ck_assert(plan.action == SCSI_DO_NOTHING && !plan.sense);
+	/* More than one transfer takes; with one block there is no such limit. */
+	disk.blocks = 8192;
+	RUN(0x2f, 0x02, 0, 0, 0, 0, 0, 0x08, 0x01, 0);
+	ck_assert_uint_eq(plan.sense, SCSI_INVALID_FIELD_IN_CDB);
+	RUN(0x2f, 0x06, 0, 0, 0, 0, 0, 0x08, 0x01, 0);
+	ck_assert_int_eq(plan.action, SCSI_DO_COMPARE);
+}
+END_TEST
+
+/* Exactly as long as it says, so that a look beyond is seen. */
+static uint32_t select_mode(bool ten, const uint8_t *list, uint32_t bytes, bool *write_through)
+{
+	uint8_t *copy = malloc(bytes ? bytes : 1);
+	uint32_t sense;
+
+	memcpy(copy, list, bytes);
+	sense = scsi_mode_select(&disk, ten, copy, bytes, write_through);
+	free(copy);
+	return sense;
+}
+
+/* A guest reads the pages, changes WCE, and gives them back: that is taken, and nothing else. */
+START_TEST(mode_select_changes_the_cache_alone)
+{
+	uint8_t list[64];
+	uint32_t bytes;
+	bool off = false;
+
+	RUN(0x15, 0x10, 0, 0, 24, 0);
+	ck_assert(plan.action == SCSI_DO_MODE_SELECT && plan.data_out && plan.bytes == 24 && !plan.ten);
+	RUN(0x55, 0x10, 0, 0, 0, 0, 0, 0, 28, 0);
+	ck_assert(plan.action == SCSI_DO_MODE_SELECT && plan.bytes == 28 && plan.ten);
+	RUN(0x15, 0x11, 0, 0, 24, 0);
+	ck_assert_uint_eq(plan.sense, SCSI_INVALID_FIELD_IN_CDB);
+	RUN(0x15, 0x00, 0, 0, 24, 0);
+	ck_assert_uint_eq(plan.sense, SCSI_INVALID_FIELD_IN_CDB);
+	RUN(0x15, 0x10, 0, 0, 65, 0);
+	ck_assert_uint_eq(plan.sense, SCSI_PARAMETER_LIST_LENGTH_ERROR);
+	RUN(0x15, 0x10, 0, 0, 0, 0);
+	ck_assert(plan.action == SCSI_DO_NOTHING && !plan.sense);
+
+	/* all pages behind a block descriptor, long form */
+	RUN(0x5a, 0, 0x3f, 0, 0, 0, 0, 1, 0, 0);
+	bytes = plan.bytes;
+	memcpy(list, reply, bytes);
+	scsi_put16(list, 0);
+	ck_assert_uint_eq(select_mode(true, list, bytes, &off), 0);
+	ck_assert(!off);
+	list[16 + 2] = 0;
+	ck_assert_uint_eq(select_mode(true, list, bytes, &off), 0);
+	ck_assert(off);
+	off = false;
+	for (uint32_t shorter = 1; shorter < bytes; shorter++)
+		if (shorter != 16 && shorter != 36 && shorter != 48 && shorter != 8)
+			ck_assert_uint_eq(select_mode(true, list, shorter, &off), SCSI_PARAMETER_LIST_LENGTH_ERROR);
+	off = false;
+	for (uint32_t i = 16; i < bytes; i++) {
+		list[i] ^= 0x01;
+		ck_assert_uint_ne(select_mode(true, list, bytes, &off), 0);
+		ck_assert(!off);
+		list[i] ^= 0x01;
+	}
+	list[14] ^= 0x10; /* the block's length */
+	ck_assert_uint_eq(select_mode(true, list, bytes, &off), SCSI_INVALID_FIELD_IN_PARAMETERS);
+	disk.cache_fixed = true;
+	list[14] ^= 0x10;
+	ck_assert_uint_eq(select_mode(true, list, bytes, &off), SCSI_INVALID_FIELD_IN_PARAMETERS);
+	ck_assert(!off);
 }
 END_TEST
 
@@ -417,6 +512,8 @@ int main(void)
 	tcase_add_test(t, write_same_with_and_without_data);
 	tcase_add_test(t, commands_that_are_not_there);
 	tcase_add_test(t, small_commands);
+	tcase_add_test(t, verify_with_data);
+	tcase_add_test(t, mode_select_changes_the_cache_alone);
 	tcase_add_test(t, unmap_lists_are_checked_descriptor_by_descriptor);
 	tcase_add_test(t, unmap_lists_above_the_limits_are_refused);
 	tcase_add_test(t, sense_data_has_the_fixed_format);

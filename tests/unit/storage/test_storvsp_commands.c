@@ -2,6 +2,7 @@
 /* Commands from the guest's buffers to the file and back: data, lengths, errors, order. */
 #include "controller.h"
 #include "run.h"
+#include "vsp/storage/scsi.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -342,6 +343,81 @@ START_TEST(verify_reads_the_medium)
 }
 END_TEST
 
+/* BYTCHK 1 over more than one piece of the range, 3 with one block for all. */
+START_TEST(verify_compares)
+{
+	static const uint8_t all[] = { 0x2f, 0x02, 0, 0, 0, 0, 0, 0x02, 0x58, 0 }, one[] = { 0x2f, 0x06, 0, 0, 0, 0, 0, 0x02, 0x58, 0 };
+	struct storvsp_srb srb;
+
+	for (uint32_t i = 0; i < 600; i++) {
+		ck_assert_int_eq(pwrite(fd, block + i % 60 * 512, 512, i * 512), 512);
+		data_write(&c, i * 512, block + i % 60 * 512, 512);
+	}
+	srb = command(&c, 0, all, 10, STORVSP_DATA_OUT, 600 * 512);
+	ck_assert_uint_eq(srb.srb_status, SRB_STATUS_SUCCESS);
+	ck_assert_uint_eq(c.fake.begun[DISK_READ], 2);
+	data_page(&c, 74)[4095] ^= 1;
+	srb = command(&c, 0, all, 10, STORVSP_DATA_OUT, 600 * 512);
+	ck_assert_uint_eq(sense_of(&srb), 0x0e1d00);
+	data_page(&c, 74)[4095] ^= 1;
+	srb = command(&c, 0, one, 10, STORVSP_DATA_OUT, 512);
+	ck_assert_uint_eq(sense_of(&srb), 0x0e1d00);
+	for (uint32_t i = 0; i < 600; i++)
+		ck_assert_int_eq(pwrite(fd, block, 512, i * 512), 512);
+	ck_assert_uint_eq(command(&c, 0, one, 10, STORVSP_DATA_OUT, 512).srb_status, SRB_STATUS_SUCCESS);
+	ck_assert_uint_eq(command(&c, 0, all, 10, STORVSP_DATA_OUT, 4096).srb_status, SRB_STATUS_DATA_OVERRUN);
+}
+END_TEST
+
+static struct storvsp_srb set_cache(uint8_t lun, bool on)
+{
+	static const uint8_t sense[] = { 0x1a, 0x08, 0x08, 0, 24, 0 }, select[] = { 0x15, 0x10, 0, 0, 24, 0 };
+
+	ck_assert_uint_eq(command(&c, lun, sense, 6, STORVSP_DATA_IN, 24).transfer_length, 24);
+	data_page(&c, 0)[0] = 0;
+	data_page(&c, 0)[6] = on ? 4 : 0;
+	return command(&c, lun, select, 6, STORVSP_DATA_OUT, 24);
+}
+
+/* Without a cache everything that changes the medium is durable when it is answered, and what was in it is flushed. */
+START_TEST(with_the_cache_off_writes_are_durable)
+{
+	static const uint8_t zeros[512];
+	struct storvsp_srb srb;
+	struct answer answer;
+	uint8_t cdb[10];
+
+	ck_assert_uint_eq(set_cache(0, true).srb_status, SRB_STATUS_SUCCESS);
+	ck_assert_uint_eq(c.fake.begun[DISK_FLUSH], 0);
+	ck_assert_uint_eq(set_cache(0, false).srb_status, SRB_STATUS_SUCCESS);
+	ck_assert_uint_eq(c.fake.begun[DISK_FLUSH], 1);
+	write_same(0x08, 8, 8, zeros);
+	ck_assert_uint_eq(c.fake.begun[DISK_FLUSH], 2);
+	write_same(0, 8, 8, block);
+	ck_assert_uint_eq(c.fake.begun[DISK_FLUSH], 3);
+	c.fake.hold = true;
+	rw_cdb(cdb, true, 0, 8);
+	put_command(&c, &c.g, 0, 0, cdb, 10, STORVSP_DATA_OUT, 0, 4096);
+	ck_assert(c.fake.ops[0]->kind == DISK_WRITE && c.fake.ops[0]->durable);
+	controller_succeed(&c);
+	c.fake.hold = true;
+	controller_add(&c, fd, 0, 0, 512, false);
+	controller_add(&c, other_fd, 0, 5, 512, true);
+	controller_start(&c);
+	ck_assert(c.fake.count == 1 && c.fake.ops[0]->durable);
+	c.fake.hold = false;
+	/* A flush that fails is a write that failed. The read-only disk has no cache to be turned on. */
+	c.fake.error[DISK_FLUSH] = -EIO;
+	storvsp_process_completions(c.vsp);
+	take_answer(&c, &c.g, &answer);
+	data_write(&c, 0, (const uint8_t[24]){ 0, 22, 0, 16, [15] = 8, [19] = 8 }, 24);
+	srb = command(&c, 0, (const uint8_t[10]){ 0x42, [8] = 24 }, 10, STORVSP_DATA_OUT, 24);
+	ck_assert_uint_eq(sense_of(&srb), 0x030c00);
+	srb = set_cache(5, true);
+	ck_assert_uint_eq(sense_of(&srb), SCSI_INVALID_FIELD_IN_PARAMETERS);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("commands");
@@ -361,5 +437,7 @@ int main(void)
 	tcase_add_test(t, unmap_punches_each_extent);
 	tcase_add_test(t, write_same_of_zeros_and_of_data);
 	tcase_add_test(t, verify_reads_the_medium);
+	tcase_add_test(t, verify_compares);
+	tcase_add_test(t, with_the_cache_off_writes_are_durable);
 	return run_cases("storvsp commands", t);
 }
