@@ -104,10 +104,21 @@ expect "nor of their descriptors" [ "$(descriptors)" = $((descriptors - 1)) ]
 run bhctl attach-disk idle /disks/hot.img 1:5
 eventually 10 "on another controller" has_disk 5
 expect "its data are there" [ "$(in_child 'mount -t ext4 /dev/$(ls /sys/class/scsi_disk/*:0:0:5/device/block) /mnt && sha256sum </mnt/data && umount /mnt')" = "$hash" ]
+expect "its cache can be turned off" in_child 'cd /sys/class/scsi_disk/*:0:0:5 && echo write through >cache_type && grep -qx "write through" cache_type'
 run bhctl resize-disk idle 1:5 128MiB
 eventually 10 "the child knows the new size" has_disk 5 262144
 expect "and its end can be written" in_child 'dd if=/dev/urandom of=/dev/$(ls /sys/class/scsi_disk/*:0:0:5/device/block) bs=1M seek=127 count=1 oflag=direct'
 refuse 1 'cannot be made smaller' bhctl resize-disk idle 1:5 64MiB
+truncate -s 16M /disks/other.img
+run bhctl attach-disk idle /disks/other.img sdb
+eventually 10 "another one comes" has_disk 1
+run bhctl pause idle
+expect "a paused child hears of nothing" sh -c 'bhctl detach-disk idle sdb | grep -q "disk sdb detached; the guest has not taken note yet"'
+refuse 1 'has not taken note that the disk that was there is gone; use another target' bhctl attach-disk idle /disks/other.img sdb
+run bhctl resume idle
+eventually 10 "when it has, there is room again" bhctl attach-disk idle /disks/other.img sdb
+eventually 10 "and it comes" has_disk 1
+run bhctl detach-disk idle sdb
 expect "the child's kernel is sound" in_child '! dmesg | grep -E "BUG:|WARNING: CPU|Oops|Call Trace"'
 run bhctl show idle
 
