@@ -115,6 +115,7 @@ int storvsp_disk_open(struct storvsp *vsp, const struct storvsp_disk_config *con
 	disk->scsi.unmap = !disk->scsi.read_only && (is_block_device(config->fd) ? config->zeroes : can_deallocate(config->fd, size));
 	disk->scsi.cache_fixed = disk->scsi.read_only || config->no_flush;
 	disk->scsi.write_through = vsp->state->write_through[config->target] >> config->lun & 1;
+	disk->scsi.reservation = vsp->state->reservations[config->target][config->lun];
 	disk->scsi.target = config->target;
 	disk->scsi.lun = config->lun;
 	for (uint32_t i = 0; i < sizeof config->serial && config->serial[i]; i++)

@@ -94,6 +94,7 @@ int storvsp_remove_disk(struct storvsp *vsp, uint32_t target, uint32_t lun, void
 	vsp->luns[target] &= ~(1ull << lun);
 	vsp->state->grown[target] &= ~(1ull << lun);
 	vsp->state->write_through[target] &= ~(1ull << lun);
+	memset(&vsp->state->reservations[target][lun], 0, sizeof vsp->state->reservations[target][lun]);
 	vsp->absence_heard[target][lun] = 0;
 	disk->removed = true;
 	disk->released = released;

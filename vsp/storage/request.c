@@ -18,6 +18,17 @@ static void finish(struct storvsp *vsp, struct request *r, uint8_t srb_status, u
 	request_answer(vsp, r);
 }
 
+/* Linux takes an SRB that failed without sense data for a broken host, and looks at the SCSI status of others only. */
+static void finish_with_conflict(struct storvsp *vsp, struct request *r)
+{
+	r->packet.status = STORVSP_STATUS_SUCCESS;
+	r->packet.srb.srb_status = SRB_STATUS_SUCCESS;
+	r->packet.srb.scsi_status = SCSI_STATUS_CONFLICT;
+	r->packet.srb.transfer_length = 0;
+	r->packet.srb.sense_length = 0;
+	request_answer(vsp, r);
+}
+
 static void finish_with_sense(struct storvsp *vsp, struct request *r, uint32_t sense, uint64_t lba)
 {
 	struct storvsp_srb *srb = &r->packet.srb;
@@ -25,6 +36,8 @@ static void finish_with_sense(struct storvsp *vsp, struct request *r, uint32_t s
 	uint32_t room = srb->sense_length;
 	bool has_lba = sense == SCSI_UNRECOVERED_READ_ERROR || sense == SCSI_WRITE_ERROR || sense == SCSI_LBA_OUT_OF_RANGE;
 
+	if (sense == SCSI_RESERVATION_CONFLICT)
+		return finish_with_conflict(vsp, r);
 	if (room > sizeof data)
 		room = sizeof data;
 	scsi_sense_data(sense, has_lba, lba, data);
@@ -209,6 +222,21 @@ static void start_mode_select(struct storvsp *vsp, struct request *r)
 	finish_durably(vsp, r);
 }
 
+static void start_reserve(struct storvsp *vsp, struct request *r)
+{
+	struct scsi_disk *disk = &r->disk->scsi;
+	uint8_t list[SCSI_RESERVATION_LIST_BYTES];
+	struct scsi_reservation now;
+	uint32_t sense;
+
+	request_from_guest(r, list, sizeof list);
+	sense = scsi_reservation_out(disk, &r->plan, list, &now);
+	if (sense)
+		return finish_with_sense(vsp, r, sense, 0);
+	disk->reservation = vsp->state->reservations[disk->target][disk->lun] = now;
+	finish(vsp, r, SRB_STATUS_SUCCESS, sizeof list);
+}
+
 /* Whether what was read at an offset of the range is what the guest has. */
 static bool is_like(const struct request *r, uint64_t offset, uint32_t bytes)
 {
@@ -356,6 +384,8 @@ static void start_plan(struct storvsp *vsp, struct request *r, const uint8_t *re
 	case SCSI_DO_READ:
 	case SCSI_DO_WRITE:
 		return start_transfer(vsp, r);
+	case SCSI_DO_RESERVE:
+		return start_reserve(vsp, r);
 	case SCSI_DO_MODE_SELECT:
 		return start_mode_select(vsp, r);
 	case SCSI_DO_VERIFY:

@@ -179,6 +179,28 @@ static void plan_mode_select(const uint8_t *cdb, struct scsi_plan *plan)
 	plan->data_out = true;
 }
 
+static void plan_reserve_out(const uint8_t *cdb, struct scsi_plan *plan)
+{
+	plan->service = cdb[1] & 0x1f;
+	plan->scope_type = cdb[2];
+	if (!scsi_reservation_is_known(plan->service, plan->scope_type))
+		return refuse(plan, SCSI_INVALID_FIELD_IN_CDB);
+	if (scsi_get32(cdb + 5) != SCSI_RESERVATION_LIST_BYTES)
+		return refuse(plan, SCSI_PARAMETER_LIST_LENGTH_ERROR);
+	plan->action = SCSI_DO_RESERVE;
+	plan->bytes = SCSI_RESERVATION_LIST_BYTES;
+	plan->data_out = true;
+}
+
+/* RESERVE and RELEASE of SPC-2, for the one initiator: nothing to be done, but not beside persistent reservations. */
+static void plan_reserve_6(const struct scsi_disk *disk, const uint8_t *cdb, struct scsi_plan *plan)
+{
+	if (cdb[1] & 0x1f)           /* a third party's; extents */
+		return refuse(plan, SCSI_INVALID_FIELD_IN_CDB);
+	if (disk->reservation.registered)
+		refuse(plan, SCSI_RESERVATION_CONFLICT);
+}
+
 static void plan_report_luns(uint64_t lun_mask, const uint8_t *cdb, uint8_t *reply, struct scsi_plan *plan)
 {
 	uint32_t allocation = scsi_get32(cdb + 6);
@@ -236,6 +258,13 @@ void scsi_plan_command(const struct scsi_disk *disk, uint64_t lun_mask, const ui
 	case SCSI_MODE_SELECT_6:
 	case SCSI_MODE_SELECT_10:
 		return plan_mode_select(cdb, plan);
+	case SCSI_RESERVE_6:
+	case SCSI_RELEASE_6:
+		return plan_reserve_6(disk, cdb, plan);
+	case SCSI_PERSISTENT_RESERVE_IN:
+		return answer_or_refuse(plan, scsi_reservation_in(disk, cdb[1] & 0x1f, reply), scsi_get16(cdb + 7));
+	case SCSI_PERSISTENT_RESERVE_OUT:
+		return plan_reserve_out(cdb, plan);
 	case SCSI_READ_CAPACITY_10:
 		return answer(plan, scsi_read_capacity_10(disk, reply), 8);
 	case SCSI_SERVICE_ACTION_IN_16:

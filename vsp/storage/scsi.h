@@ -11,6 +11,7 @@
 
 #define SCSI_STATUS_GOOD            0x00u
 #define SCSI_STATUS_CHECK_CONDITION 0x02u
+#define SCSI_STATUS_CONFLICT        0x18u
 
 enum scsi_opcode {
 	SCSI_TEST_UNIT_READY      = 0x00,
@@ -19,6 +20,8 @@ enum scsi_opcode {
 	SCSI_WRITE_6              = 0x0a,
 	SCSI_INQUIRY              = 0x12,
 	SCSI_MODE_SELECT_6        = 0x15,
+	SCSI_RESERVE_6            = 0x16,
+	SCSI_RELEASE_6            = 0x17,
 	SCSI_MODE_SENSE_6         = 0x1a,
 	SCSI_START_STOP_UNIT      = 0x1b,
 	SCSI_READ_CAPACITY_10     = 0x25,
@@ -30,6 +33,8 @@ enum scsi_opcode {
 	SCSI_UNMAP                = 0x42,
 	SCSI_MODE_SELECT_10       = 0x55,
 	SCSI_MODE_SENSE_10        = 0x5a,
+	SCSI_PERSISTENT_RESERVE_IN  = 0x5e,
+	SCSI_PERSISTENT_RESERVE_OUT = 0x5f,
 	SCSI_READ_16              = 0x88,
 	SCSI_WRITE_16             = 0x8a,
 	SCSI_VERIFY_16            = 0x8f,
@@ -53,11 +58,22 @@ enum scsi_sense_code {
 	SCSI_LBA_OUT_OF_RANGE            = 0x052100,
 	SCSI_INVALID_FIELD_IN_CDB        = 0x052400,
 	SCSI_INVALID_FIELD_IN_PARAMETERS = 0x052600,
+	SCSI_INVALID_RELEASE             = 0x052604,
 	SCSI_CAPACITY_CHANGED            = 0x062a09,
 	SCSI_SAVING_NOT_SUPPORTED        = 0x053900,
 	SCSI_WRITE_PROTECTED             = 0x072700,
 	SCSI_SPACE_ALLOCATION_FAILED     = 0x072707,
 	SCSI_MISCOMPARE                  = 0x0e1d00,
+	SCSI_RESERVATION_CONFLICT        = 0x1000000, /* no sense: the status says it */
+};
+
+/** Of one disk, for the one initiator that it has. */
+struct scsi_reservation {
+	uint64_t key;                /* that the guest has registered */
+	uint32_t generation;
+	uint8_t  registered;
+	uint8_t  type;               /* of the reservation that it holds, SPC-4 table 55; 0: none */
+	uint8_t  reserved[2];
 };
 
 /** What the commands need to know of a disk. */
@@ -70,6 +86,7 @@ struct scsi_disk {
 	bool     unmap;              /* unmapped blocks read as zeros */
 	bool     write_through;      /* the guest has turned the cache off: what is written is durable when it is answered */
 	bool     cache_fixed;        /* and cannot: nothing is written, or nothing is ever made durable */
+	struct scsi_reservation reservation;
 	uint8_t  target, lun;
 	char     serial[37];         /* NUL terminated */
 };
@@ -95,6 +112,7 @@ enum scsi_action {
 	SCSI_DO_FLUSH,
 	SCSI_DO_UNMAP,               /* `bytes` bytes of parameters: scsi_parse_unmap */
 	SCSI_DO_WRITE_SAME,          /* `bytes` bytes of pattern, 0: zeros */
+	SCSI_DO_RESERVE,             /* SCSI_RESERVATION_LIST_BYTES of parameters: scsi_reservation_out */
 	SCSI_DO_REJECT_LUN,          /* there is no such disk */
 };
 
@@ -108,10 +126,12 @@ struct scsi_plan {
 	bool     fua;
 	bool     unmap;              /* WRITE SAME: may unmap */
 	bool     ten;
+	uint8_t  service, scope_type; /* of PERSISTENT RESERVE OUT */
 };
 
 /** The longest list that MODE SELECT takes: header, block descriptor, all pages. */
 #define SCSI_MODE_LIST_BYTES 64u
+#define SCSI_RESERVATION_LIST_BYTES 24u
 #define SCSI_REPLY_BYTES 1024u
 #define SCSI_SENSE_BYTES 18u
 
@@ -133,6 +153,15 @@ uint32_t scsi_mode_select(const struct scsi_disk *disk, bool ten, const uint8_t 
 /** ten: MODE SENSE (10). 0: there is no such page. */
 uint32_t scsi_mode_sense(const struct scsi_disk *disk, bool ten, bool with_descriptor, uint8_t control, uint8_t page, uint8_t subpage,
 	uint8_t *reply);
+
+/* scsi_reserve.c */
+/** The reply to PERSISTENT RESERVE IN; 0: there is no such service. */
+uint32_t scsi_reservation_in(const struct scsi_disk *disk, uint8_t service, uint8_t *reply);
+/** Whether PERSISTENT RESERVE OUT has such a service, with such a scope and type where those count. */
+bool scsi_reservation_is_known(uint8_t service, uint8_t scope_type);
+/** What holds after PERSISTENT RESERVE OUT. Returns enum scsi_sense_code, 0 = fine. */
+uint32_t scsi_reservation_out(const struct scsi_disk *disk, const struct scsi_plan *plan, const uint8_t list[SCSI_RESERVATION_LIST_BYTES],
+	struct scsi_reservation *ret);
 
 /* scsi_data.c: replies in full; each returns its length. */
 uint32_t scsi_inquiry(const struct scsi_disk *disk, uint8_t *reply);

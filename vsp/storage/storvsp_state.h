@@ -11,8 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vsp/storage/scsi.h"
+
 #define STORVSP_STATE_MAGIC   0x726f7473u /* "stor" */
-#define STORVSP_STATE_VERSION 3u
+#define STORVSP_STATE_VERSION 4u
 
 #define STORVSP_TARGETS         2u
 #define STORVSP_LUNS            64u  /* of a target */
@@ -62,6 +64,7 @@ struct storvsp_state {
 	uint32_t announce;        /* and is to be told so as soon as there is room */
 	uint64_t grown[STORVSP_TARGETS]; /* LUNs, a bit each: the next command hears that the capacity is another */
 	uint64_t write_through[STORVSP_TARGETS]; /* LUNs whose cache the guest has turned off */
+	struct scsi_reservation reservations[STORVSP_TARGETS][STORVSP_LUNS];
 	struct storvsp_channel_state channels[1 + STORVSP_MAX_SUBCHANNELS];
 	struct storvsp_request_state requests[STORVSP_MAX_REQUESTS];
 };

@@ -45,6 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct scsi_extent extents[SCSI_MAX_UNMAP_EXTENTS];
 	uint8_t reply[SCSI_REPLY_BYTES], cdb[16], *list;
 	struct scsi_plan plan;
+	struct scsi_reservation reservation;
 	bool write_through;
 	uint32_t count;
 
@@ -68,6 +69,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (scsi_mode_select(&disk, data[0] & 64, list, (uint32_t)(size - 18), &write_through) == 0)
 		assert(!disk.cache_fixed || write_through == disk.write_through);
+	/* Only plans of it get there. */
+	if (plan.action == SCSI_DO_RESERVE && size - 18 >= SCSI_RESERVATION_LIST_BYTES) {
+		disk.reservation = (struct scsi_reservation){ .key = data[0] & 1, .registered = data[0] & 1, .type = data[0] & 1 ? 7 : 0 };
+		scsi_reservation_out(&disk, &plan, list, &reservation);
+		assert(reservation.registered ? reservation.key != 0 : !reservation.type);
+	}
 	free(list);
 	return 0;
 }

@@ -418,6 +418,30 @@ START_TEST(with_the_cache_off_writes_are_durable)
 }
 END_TEST
 
+/* A conflict is a status without sense data; what is registered outlives the worker and the guest's driver, not the disk. */
+START_TEST(reservations_are_kept)
+{
+	static const uint8_t register_key[] = { 0x5f, 0, 0, 0, 0, 0, 0, 0, 24, 0 }, read_keys[] = { 0x5e, 0, 0, 0, 0, 0, 0, 0, 64, 0 };
+	uint8_t list[24] = { [15] = 7 };
+	struct storvsp_srb srb;
+
+	data_write(&c, 0, list, 24);
+	ck_assert_uint_eq(command(&c, 0, register_key, 10, STORVSP_DATA_OUT, 24).scsi_status, SCSI_STATUS_GOOD);
+	srb = command(&c, 0, register_key, 10, STORVSP_DATA_OUT, 24);
+	ck_assert_uint_eq(srb.scsi_status, SCSI_STATUS_CONFLICT);
+	ck_assert_uint_eq(sense_of(&srb), 0);
+	controller_succeed(&c);
+	controller_add(&c, fd, 0, 0, 512, false);
+	controller_add(&c, other_fd, 0, 5, 512, true);
+	controller_start(&c);
+	ck_assert_uint_eq(command(&c, 0, read_keys, 10, STORVSP_DATA_IN, 64).transfer_length, 16);
+	ck_assert_uint_eq(data_page(&c, 0)[15], 7);
+	ck_assert_uint_eq(command(&c, 5, read_keys, 10, STORVSP_DATA_IN, 64).transfer_length, 8);
+	ck_assert_int_eq(storvsp_remove_disk(c.vsp, 0, 0, NULL, NULL), 0);
+	ck_assert_uint_eq(c.state->reservations[0][0].registered, 0);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("commands");
@@ -439,5 +463,6 @@ int main(void)
 	tcase_add_test(t, verify_reads_the_medium);
 	tcase_add_test(t, verify_compares);
 	tcase_add_test(t, with_the_cache_off_writes_are_durable);
+	tcase_add_test(t, reservations_are_kept);
 	return run_cases("storvsp commands", t);
 }
