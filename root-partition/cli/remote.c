@@ -209,7 +209,9 @@ int remote_post(struct arguments *args, const char *subject, const char *request
 
 	if (rc || !ret->fault)
 		return rc;
-	complain(subject, "%s", ret->fault);
+	complain(subject ? subject : args->remote->address.host, "%s", ret->fault);
+	/* The gateway is there, and its daemon is not. */
+	rc = strcmp(ret->fault_code, "EndpointUnavailable") ? EXIT_REFUSED : EXIT_NO_DAEMON;
 	remote_reply_free(ret);
-	return EXIT_REFUSED;
+	return rc;
 }

@@ -29,20 +29,22 @@ struct helper {
 static int converse(int count, const struct pam_message **messages, struct pam_response **ret, void *password)
 {
 	struct pam_response *answers;
+	bool understood = true;
 
 	if (count <= 0 || count > PAM_MAX_NUM_MSG)
 		return PAM_CONV_ERR;
 	answers = calloc((size_t)count, sizeof *answers);
 	if (!answers)
 		return PAM_BUF_ERR;
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < count; i++)
+		understood &= messages[i]->msg_style != PAM_PROMPT_ECHO_ON;
+	if (!understood) {
+		free(answers);
+		return PAM_CONV_ERR;
+	}
+	for (int i = 0; i < count; i++)
 		if (messages[i]->msg_style == PAM_PROMPT_ECHO_OFF)
 			answers[i].resp = strdup(password);
-		else if (messages[i]->msg_style == PAM_PROMPT_ECHO_ON) {
-			free(answers);
-			return PAM_CONV_ERR;
-		}
-	}
 	*ret = answers;
 	return PAM_SUCCESS;
 }

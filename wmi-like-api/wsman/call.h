@@ -17,6 +17,7 @@
 
 struct wsman_call {
 	struct wsman *wsman;
+	struct wsman_call *next;       /**< that is pending */
 	struct envelope envelope;
 	struct fault fault;
 	char user[64], address[80];
@@ -26,7 +27,9 @@ struct wsman_call {
 	void *arg;
 	bool answered, pending;
 	const struct cim_method *method;   /**< of an Invoke under way */
-	uint64_t deadline;             /**< of a Pull that waits for an event */
+	uint64_t deadline;             /**< of a Pull that waits for an event, of a method with an OperationTimeout; 0: none */
+	bool runs;                     /**< a method or a Put */
+	bool goes_on;                  /**< is being answered, and not over */
 	unsigned max_elements;
 };
 
@@ -59,6 +62,7 @@ struct wsman {
 	struct wsman_options options;
 	struct wsman_counters counters;
 	struct context *contexts;
+	struct wsman_call *calls;      /**< pending */
 };
 
 /* service.c */

@@ -18,6 +18,7 @@ static const struct fault_type types[FAULT_CODES] = {
 	[FAULT_DELIVERY_MODE]           = { SENDER, "e:DeliveryModeRequestedUnavailable", NS_EVENTING, 400 },
 	[FAULT_DESTINATION_UNREACHABLE] = { SENDER, "a:DestinationUnreachable", NS_ADDRESSING, 400 },
 	[FAULT_ENCODING_LIMIT]          = { SENDER, "w:EncodingLimit", NS_WSMAN, 400 },
+	[FAULT_ENDPOINT_UNAVAILABLE]    = { RECEIVER, "a:EndpointUnavailable", NS_ADDRESSING, 500 },
 	[FAULT_EXPIRATION_TIME]         = { SENDER, "n:InvalidExpirationTime", NS_ENUMERATION, 400 },
 	[FAULT_FILTER_DIALECT]          = { SENDER, "n:FilterDialectRequestedUnavailable", NS_ENUMERATION, 400 },
 	[FAULT_INTERNAL_ERROR]          = { RECEIVER, "w:InternalError", NS_WSMAN, 500 },

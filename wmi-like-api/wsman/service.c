@@ -106,6 +106,17 @@ void reply_begin(struct wsman_call *call, struct buffer *b, const char *action)
 	buffer_put(b, "</s:Header><s:Body>");
 }
 
+static void pending_end(struct wsman_call *call)
+{
+	struct wsman_call **at = &call->wsman->calls;
+
+	while (*at != call)
+		at = &(*at)->next;
+	*at = call->next;
+	call->wsman->counters.pending--;
+	call_free(call);
+}
+
 static void hand_out(struct wsman_call *call, struct buffer *b, int status)
 {
 	wsman_reply_fn fn = call->fn;
@@ -116,10 +127,9 @@ static void hand_out(struct wsman_call *call, struct buffer *b, int status)
 	buffer_put(b, "</s:Body></s:Envelope>\n");
 	text = buffer_steal(b, &size);
 	call->answered = true;
-	if (call->pending) {
-		call->wsman->counters.pending--;
-		call_free(call);
-	}
+	call->fn = NULL;
+	if (call->pending && !call->goes_on)
+		pending_end(call);
 	if (fn)
 		fn(arg, text ? status : 500, text, size);
 	else
@@ -167,7 +177,7 @@ int fault_from_cim(struct fault *fault, const struct cim_error *error)
 		[CIM_ACCESS_DENIED] = { FAULT_ACCESS_DENIED, NULL },
 		[CIM_NOT_SUPPORTED] = { FAULT_UNSUPPORTED_FEATURE, NULL },
 		[CIM_ALREADY_EXISTS] = { FAULT_ALREADY_EXISTS, NULL },
-		[CIM_UNAVAILABLE] = { FAULT_INTERNAL_ERROR, NULL },
+		[CIM_UNAVAILABLE] = { FAULT_ENDPOINT_UNAVAILABLE, "ResourceOffline" },
 		[CIM_FAILED] = { FAULT_INTERNAL_ERROR, NULL },
 	};
 	unsigned index = error->status > CIM_OK && error->status <= CIM_FAILED ? error->status : CIM_FAILED;
@@ -230,6 +240,8 @@ struct wsman_call *wsman_handle(struct wsman *wsman, const struct wsman_caller *
 		reply_fault(call);
 	if (!call->answered) {
 		call->pending = true;
+		call->next = wsman->calls;
+		wsman->calls = call;
 		wsman->counters.pending++;
 		return call;
 	}
@@ -241,15 +253,31 @@ void wsman_abandon(struct wsman_call *call)
 {
 	call->fn = NULL;
 	/* A method goes on; a Pull that waits does not: the events stay for the next one. */
-	if (!contexts_forget(call))
-		return;
-	call->wsman->counters.pending--;
-	call_free(call);
+	if (contexts_forget(call))
+		pending_end(call);
+}
+
+/* The client does not wait longer for a method; what it asked for goes on, and the audit log has its end. */
+static void time_out(struct wsman_call *call)
+{
+	call->deadline = 0;
+	fault_set(&call->fault, FAULT_TIMED_OUT, NULL, "%s has not ended within the OperationTimeout; it goes on", call->method ? call->method->name : "Put");
+	call->goes_on = true;
+	reply_fault(call);
+	call->goes_on = false;
 }
 
 void wsman_tick(struct wsman *wsman)
 {
+	uint64_t now = call_now(wsman);
+	struct wsman_call *next;
+
 	contexts_expire(wsman);
+	for (struct wsman_call *call = wsman->calls; call; call = next) {
+		next = call->next;
+		if (call->runs && call->deadline && now >= call->deadline)
+			time_out(call);
+	}
 }
 
 void wsman_get_counters(const struct wsman *wsman, struct wsman_counters *ret)

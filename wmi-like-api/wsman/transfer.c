@@ -137,6 +137,13 @@ static void on_invoked(void *arg, const struct cim_named_value *results, unsigne
 	reply_end(call, &b);
 }
 
+/* From here on cim has the call. */
+static void set_limit(struct wsman_call *call)
+{
+	call->runs = true;
+	call->deadline = call->envelope.timeout_ms ? call_now(call->wsman) + call->envelope.timeout_ms : 0;
+}
+
 static const struct cim_method *find_method(struct wsman_call *call)
 {
 	const struct envelope *e = &call->envelope;
@@ -173,6 +180,7 @@ int do_invoke(struct wsman_call *call)
 		return -1;
 	if (method->changes)
 		call_audit(call, "asked", method->name, describe(call), describe_arguments(call, arguments.values, arguments.count));
+	set_limit(call);
 	cim_invoke(call->wsman->options.cim, &path, method->name, arguments.values, arguments.count, on_invoked, call);
 	return 0;
 }
@@ -202,6 +210,7 @@ int do_put(struct wsman_call *call)
 		return fault_set(&call->fault, FAULT_SCHEMA_VALIDATION, NULL, "the body of a Put holds no instance");
 	if (arguments_parse_properties(&call->envelope.scratch, call->envelope.body, &properties, &call->fault))
 		return -1;
+	set_limit(call);
 	cim_put(call->wsman->options.cim, &path, properties.values, properties.count, on_put, call);
 	return 0;
 }

@@ -238,6 +238,10 @@ for view in "list" "show a b" "host"; do
 	# shellcheck disable=SC2086
 	expect "$view" remote $view
 done
-wsmand_stop
+
+# A gateway whose daemon is gone says so, and is another matter than a refusal
 daemon_stop
+refuse 3 'not connected to bulkheadd' remote list
+refuse 3 'not connected to bulkheadd' remote start a
+wsmand_stop
 echo "$checks checks passed"

@@ -382,6 +382,33 @@ START_TEST(a_method_may_take_its_time)
 }
 END_TEST
 
+/* The client has its answer after its OperationTimeout; the method goes on, and its end stands in the audit log. */
+START_TEST(a_method_that_takes_longer_than_its_client_waits)
+{
+	state.defer = true;
+	send_text(HEAD "<a:Action>" CLASS_URI "/RequestStateChange</a:Action><w:ResourceURI>" CLASS_URI "</w:ResourceURI><w:OperationTimeout>PT2S"
+		  "</w:OperationTimeout></s:Header><s:Body><p:RequestStateChange_INPUT xmlns:p='" CLASS_URI "'/></s:Body></s:Envelope>");
+	now += 1999;
+	wsman_tick(service);
+	ck_assert_ptr_null(answer);
+	now++;
+	wsman_tick(service);
+	faults(500, "w:TimedOut");
+	has("it goes on");
+	free(answer);
+	answer = NULL;
+	small_cim_finish(&state);
+	ck_assert_ptr_null(answer);
+	ck_assert_ptr_nonnull(strstr(audited, "done alice RequestStateChange"));
+	send_text(INVOKE("RequestStateChange", "", ""));   /* no limit */
+	now += 1000000;
+	wsman_tick(service);
+	ck_assert_ptr_null(answer);
+	small_cim_finish(&state);
+	ck_assert_int_eq(status, 200);
+}
+END_TEST
+
 static void subscribe(char id[64], char identifier[64])
 {
 	const char *at;
@@ -504,6 +531,7 @@ int main(void)
 	tcase_add_test(tests, wrong_calls_say_what_is_wrong);
 	tcase_add_test(tests, roles_are_kept);
 	tcase_add_test(tests, a_method_may_take_its_time);
+	tcase_add_test(tests, a_method_that_takes_longer_than_its_client_waits);
 	tcase_add_test(tests, events_are_pulled);
 	tcase_add_test(tests, a_subscription_that_nobody_pulls_from_ends);
 	tcase_add_test(tests, association_filters_become_queries);
