@@ -13,6 +13,7 @@
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include "wmi-like-api/gateway/helper.h"
+#include "wmi-like-api/gateway/tls.h"
 
 #define KNOWN_MAX        256u
 #define KNOWN_MS         60000u
@@ -55,6 +56,9 @@ struct authenticator {
 	struct auth_check *checks;
 	void (*on_lost)(void *arg);
 	void *arg;
+	auth_files_fn files;           /* asked for; NULL: not */
+	uint32_t files_id;
+	void *files_arg;
 };
 
 static void digest(struct authenticator *a, const char *user, const char *password, uint8_t out[32])
@@ -145,16 +149,63 @@ static void on_reply(struct authenticator *a, struct helper_reply *reply)
 	}
 }
 
+static ssize_t receive(struct authenticator *a, struct helper_reply *reply, int fds[TLS_FILES])
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(TLS_FILES * sizeof(int))];
+	} control;
+	struct iovec part = { reply, sizeof *reply };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+	ssize_t n = recvmsg(a->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *first = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+
+	for (unsigned i = 0; i < TLS_FILES; i++)
+		fds[i] = -1;
+	if (first && first->cmsg_level == SOL_SOCKET && first->cmsg_type == SCM_RIGHTS)
+		memcpy(fds, CMSG_DATA(first), first->cmsg_len - CMSG_LEN(0));
+	return n;
+}
+
+static void on_files(struct authenticator *a, struct helper_reply *reply, int fds[TLS_FILES])
+{
+	auth_files_fn fn = a->files;
+
+	reply->why[sizeof reply->why - 1] = 0;
+	a->files = NULL;
+	fn(a->files_arg, reply->accepted ? fds : NULL, reply->why);
+}
+
+int authenticator_files(struct authenticator *a, auth_files_fn fn, void *arg)
+{
+	struct helper_request request = { .id = ++a->last_id, .question = HELPER_FILES };
+
+	if (send(a->fd, &request, sizeof request, MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof request)
+		return -1;
+	a->files = fn;
+	a->files_id = request.id;
+	a->files_arg = arg;
+	return 0;
+}
+
 static void on_helper(uv_poll_t *poll, int status, int events)
 {
 	struct authenticator *a = poll->data;
 	struct helper_reply reply;
+	int fds[TLS_FILES];
 	ssize_t n;
 
 	(void)status;
 	(void)events;
-	while ((n = recv(a->fd, &reply, sizeof reply, MSG_DONTWAIT)) == sizeof reply)
-		on_reply(a, &reply);
+	while ((n = receive(a, &reply, fds)) == sizeof reply) {
+		if (a->files && reply.id == a->files_id)
+			on_files(a, &reply, fds);
+		else
+			on_reply(a, &reply);
+		for (unsigned i = 0; i < TLS_FILES; i++)
+			if (fds[i] >= 0)
+				close(fds[i]);
+	}
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
 		uv_poll_stop(poll);
 		a->on_lost(a->arg);
@@ -220,7 +271,7 @@ static bool is_busy(const struct authenticator *a, const char *address)
 
 static struct auth_check *ask(struct authenticator *a, const char *user, const char *password, struct auth_check *check)
 {
-	struct helper_request request = { .id = ++a->last_id, .checks_password = password != NULL };
+	struct helper_request request = { .id = ++a->last_id, .question = password ? HELPER_PASSWORD : HELPER_ACCOUNT };
 	ssize_t n;
 
 	check->id = request.id;

@@ -33,6 +33,11 @@ struct auth_check *authenticate(struct authenticator *a, const char *user, const
 /** fn will not be called. */
 void authenticate_cancel(struct auth_check *check);
 
+/** fds: of the certificate's files (tls.h), closed after it returns; NULL: why says why not. */
+typedef void (*auth_files_fn)(void *arg, const int *fds, const char *why);
+/** Has the helper open them again; fn is called later, unless another call comes before. -1: it does not listen. */
+int authenticator_files(struct authenticator *a, auth_files_fn fn, void *arg);
+
 /** Splits "Basic BASE64" into user and password, in place of room. -1: it is none. */
 int basic_parse(const char *header, char *user, size_t user_size, char *password, size_t password_size);
 

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <security/pam_appl.h>
+#include "wmi-like-api/gateway/tls.h"
 
 struct helper {
 	const struct gateway_config *config;
@@ -84,7 +85,7 @@ static void check(const struct gateway_config *config, const struct helper_reque
 
 	rc = config->pam_directory[0] ? pam_start_confdir("bulkhead", request->user, &conversation, config->pam_directory, &pam)
 				      : pam_start("bulkhead", request->user, &conversation, &pam);
-	if (rc == PAM_SUCCESS && request->checks_password)
+	if (rc == PAM_SUCCESS && request->question == HELPER_PASSWORD)
 		rc = pam_authenticate(pam, PAM_SILENT | PAM_DISALLOW_NULL_AUTHTOK);
 	if (rc == PAM_SUCCESS)
 		rc = pam_acct_mgmt(pam, PAM_SILENT | PAM_DISALLOW_NULL_AUTHTOK);
@@ -97,6 +98,28 @@ static void check(const struct gateway_config *config, const struct helper_reque
 		pam_end(pam, rc);
 }
 
+static void send_files(const struct helper *h, struct helper_reply *reply)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(TLS_FILES * sizeof(int))];
+	} control = { 0 };
+	struct iovec part = { reply, sizeof *reply };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control };
+	unsigned count = h->config->client_ca[0] ? TLS_FILES : TLS_FILES - 1;
+	int fds[TLS_FILES];
+
+	if (tls_files_open(h->config, fds, reply->why, sizeof reply->why)) {
+		send(h->fd, reply, sizeof *reply, MSG_NOSIGNAL);
+		return;
+	}
+	reply->accepted = 1;
+	message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+	control.header = (struct cmsghdr){ .cmsg_len = CMSG_LEN(count * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
+	memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
+	sendmsg(h->fd, &message, MSG_NOSIGNAL);
+}
+
 static void run_child(const struct helper *h, struct helper_request *request)
 {
 	struct helper_reply reply = { .id = request->id };
@@ -106,6 +129,10 @@ static void run_child(const struct helper *h, struct helper_request *request)
 	signal(SIGCHLD, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	alarm(HELPER_SECONDS);
+	if (request->question == HELPER_FILES) {
+		send_files(h, &reply);
+		_exit(0);
+	}
 	check(h->config, request, &reply);
 	explicit_bzero(request, sizeof *request);
 	send(h->fd, &reply, sizeof reply, MSG_NOSIGNAL);
@@ -181,6 +208,7 @@ static void __attribute__((noreturn)) run(struct helper *h)
 	sigaction(SIGCHLD, &action, NULL);
 	signal(SIGINT, SIG_IGN);   /* of a terminal: it ends when the gateway does */
 	signal(SIGTERM, SIG_DFL);
+	signal(SIGHUP, SIG_IGN);   /* the gateway asks for what it is to be told anew */
 	prctl(PR_SET_NAME, "wsmand-pam");
 	setrlimit(RLIMIT_CORE, &none);
 	for (;;) {

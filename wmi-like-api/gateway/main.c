@@ -52,7 +52,7 @@ struct gateway {
 	struct server server;
 	struct cim *cim;
 	uv_loop_t loop;
-	uv_signal_t terminate, interrupt;
+	uv_signal_t terminate, interrupt, reload;
 	uv_timer_t tick;
 	struct sockaddr_un daemon;   /* as it is reached from within the sandbox */
 	pid_t helper;
@@ -110,6 +110,33 @@ static void on_signal(uv_signal_t *handle, int number)
 	uv_stop(handle->loop);
 }
 
+static void on_files(void *arg, const int *fds, const char *why_not)
+{
+	struct gateway *g = arg;
+	struct tls_context *tls;
+	char why[600];
+
+	snprintf(why, sizeof why, "%s", why_not);
+	tls = fds ? tls_context_new(&g->config, fds, why, sizeof why) : NULL;
+	if (!tls) {
+		gateway_log(LOG_ERR, "%s; the certificate stays as it was", why);
+		return;
+	}
+	/* Connections that there are go on with theirs. */
+	tls_context_free(g->server.tls);
+	g->server.tls = tls;
+	gateway_log(LOG_INFO, "certificate and key were read again");
+}
+
+static void on_reload(uv_signal_t *handle, int number)
+{
+	struct gateway *g = handle->data;
+
+	(void)number;
+	if (g->server.tls && g->server.authenticator && authenticator_files(g->server.authenticator, on_files, g))
+		gateway_log(LOG_ERR, "the password helper does not listen; the certificate stays as it was");
+}
+
 static void on_tick(uv_timer_t *timer)
 {
 	struct gateway *g = timer->data;
@@ -155,6 +182,18 @@ static bool needs_tls(const struct gateway_config *config)
 	return false;
 }
 
+static struct tls_context *open_tls(const struct gateway_config *config, char *why, size_t size)
+{
+	struct tls_context *tls;
+	int fds[TLS_FILES];
+
+	if (tls_files_open(config, fds, why, size))
+		return NULL;
+	tls = tls_context_new(config, fds, why, size);
+	tls_files_close(fds);
+	return tls;
+}
+
 /* Everything that is opened by name or as root. */
 static int acquire(struct gateway *g, int *fds, char *why, size_t size)
 {
@@ -163,7 +202,7 @@ static int acquire(struct gateway *g, int *fds, char *why, size_t size)
 
 	if (server_bind(&g->config, fds, why, size) || open_audit(&g->config, why, size))
 		return -1;
-	if (needs_tls(&g->config) && !(g->server.tls = tls_context_new(&g->config, why, size)))
+	if (needs_tls(&g->config) && !(g->server.tls = open_tls(&g->config, why, size)))
 		return -1;
 	if (set_daemon_path(g, g->config.daemon)) {
 		snprintf(why, size, "%s: too long for a socket's name", g->config.daemon);
@@ -263,6 +302,9 @@ static int run(struct gateway *g, bool sandbox)
 	uv_signal_start(&g->terminate, on_signal, SIGTERM);
 	uv_signal_init(&g->loop, &g->interrupt);
 	uv_signal_start(&g->interrupt, on_signal, SIGINT);
+	uv_signal_init(&g->loop, &g->reload);
+	g->reload.data = g;
+	uv_signal_start(&g->reload, on_reload, SIGHUP);
 	uv_timer_init(&g->loop, &g->tick);
 	if (!acquire(g, fds, why, sizeof why) && !prepare(g, helper, fds, why, sizeof why)) {
 		/* The sockets listen; this is the last moment at which systemd can be reached. */
@@ -321,7 +363,7 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[optind], "make-certificate"))
 		return make_certificate(&gateway.config, argv + optind + 1, argc - optind - 1);
 	if (!strcmp(argv[optind], "check") && optind + 1 == argc) {
-		struct tls_context *tls = needs_tls(&gateway.config) ? tls_context_new(&gateway.config, why, sizeof why) : NULL;
+		struct tls_context *tls = needs_tls(&gateway.config) ? open_tls(&gateway.config, why, sizeof why) : NULL;
 
 		if (!tls && needs_tls(&gateway.config))
 			return fail(why);

@@ -2,13 +2,19 @@
 /* See tls.h. */
 #include "wmi-like-api/gateway/tls.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+
+#define FILE_MAX (1u << 20)
 
 struct tls_context {
 	SSL_CTX *ssl;
@@ -29,30 +35,116 @@ static void explain(char *why, size_t size, const char *what)
 	ERR_clear_error();
 }
 
-static int load(SSL_CTX *ssl, const struct gateway_config *config, char *why, size_t size)
+static int open_file(const char *path, int *fd, char *why, size_t size)
 {
-	if (SSL_CTX_use_certificate_chain_file(ssl, config->certificate) != 1) {
-		explain(why, size, config->certificate);
+	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (*fd >= 0)
+		return 0;
+	snprintf(why, size, "%s: %s", path, strerror(errno));
+	return -1;
+}
+
+int tls_files_open(const struct gateway_config *config, int fds[TLS_FILES], char *why, size_t size)
+{
+	for (unsigned i = 0; i < TLS_FILES; i++)
+		fds[i] = -1;
+	if (open_file(config->certificate, &fds[0], why, size)) {
 		snprintf(why + strlen(why), size - strlen(why), "; 'bulkhead-wsmand make-certificate' makes a self-signed pair");
 		return -1;
 	}
-	if (SSL_CTX_use_PrivateKey_file(ssl, config->key, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(ssl) != 1) {
-		explain(why, size, config->key);
-		return -1;
-	}
-	if (!config->client_ca[0])
+	if (!open_file(config->key, &fds[1], why, size) && (!config->client_ca[0] || !open_file(config->client_ca, &fds[2], why, size)))
 		return 0;
-	if (SSL_CTX_load_verify_locations(ssl, config->client_ca, NULL) != 1) {
-		explain(why, size, config->client_ca);
-		return -1;
+	tls_files_close(fds);
+	return -1;
+}
+
+void tls_files_close(int fds[TLS_FILES])
+{
+	for (unsigned i = 0; i < TLS_FILES; i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+		fds[i] = -1;
 	}
-	SSL_CTX_set_client_CA_list(ssl, SSL_load_client_CA_file(config->client_ca));
+}
+
+/* The file's text as OpenSSL reads one. NULL: it cannot be read. */
+static BIO *read_file(int fd)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	size_t all = 0;
+	char part[4096];
+	ssize_t n;
+
+	while (bio && (n = read(fd, part, sizeof part)) > 0 && (all += (size_t)n) <= FILE_MAX)
+		BIO_write(bio, part, (int)n);
+	OPENSSL_cleanse(part, sizeof part);
+	if (bio && !n)
+		return bio;
+	BIO_free(bio);
+	return NULL;
+}
+
+static int load_chain(SSL_CTX *ssl, BIO *in)
+{
+	X509 *certificate = PEM_read_bio_X509_AUX(in, NULL, NULL, NULL);
+	int rc = certificate && SSL_CTX_use_certificate(ssl, certificate) == 1 ? 0 : -1;
+
+	X509_free(certificate);
+	while (!rc && (certificate = PEM_read_bio_X509(in, NULL, NULL, NULL)))
+		if (SSL_CTX_add0_chain_cert(ssl, certificate) != 1) {
+			X509_free(certificate);
+			rc = -1;
+		}
+	if (!rc)
+		ERR_clear_error();   /* that there is no further one */
+	return rc;
+}
+
+static int load_key(SSL_CTX *ssl, BIO *in)
+{
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(in, NULL, NULL, NULL);
+	int rc = key && SSL_CTX_use_PrivateKey(ssl, key) == 1 && SSL_CTX_check_private_key(ssl) == 1 ? 0 : -1;
+
+	EVP_PKEY_free(key);
+	return rc;
+}
+
+static int load_client_ca(SSL_CTX *ssl, BIO *in)
+{
+	unsigned count = 0;
+	X509 *certificate;
+
+	while ((certificate = PEM_read_bio_X509(in, NULL, NULL, NULL))) {
+		count += X509_STORE_add_cert(SSL_CTX_get_cert_store(ssl), certificate) == 1 && SSL_CTX_add_client_CA(ssl, certificate) == 1;
+		X509_free(certificate);
+	}
+	if (!count)
+		return -1;
+	ERR_clear_error();
 	SSL_CTX_set_purpose(ssl, X509_PURPOSE_SSL_CLIENT);
 	SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);   /* none is fine: then there is a password; a bad one is not */
 	return 0;
 }
 
-struct tls_context *tls_context_new(const struct gateway_config *config, char *why, size_t size)
+static int load(SSL_CTX *ssl, const struct gateway_config *config, const int fds[TLS_FILES], char *why, size_t size)
+{
+	const char *const names[] = { config->certificate, config->key, config->client_ca };
+	static int (*const loads[])(SSL_CTX *ssl, BIO *in) = { load_chain, load_key, load_client_ca };
+
+	for (unsigned i = 0; i < TLS_FILES; i++) {
+		BIO *in = fds[i] >= 0 ? read_file(fds[i]) : NULL;
+		int rc = fds[i] < 0 ? 0 : in ? loads[i](ssl, in) : -1;
+
+		BIO_free(in);
+		if (rc) {
+			explain(why, size, names[i]);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+struct tls_context *tls_context_new(const struct gateway_config *config, const int fds[TLS_FILES], char *why, size_t size)
 {
 	struct tls_context *context = calloc(1, sizeof *context);
 	SSL_CTX *ssl = context ? SSL_CTX_new(TLS_server_method()) : NULL;
@@ -71,7 +163,7 @@ struct tls_context *tls_context_new(const struct gateway_config *config, char *w
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(ssl, 0);
 	SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
-	if (!load(ssl, config, why, size))
+	if (!load(ssl, config, fds, why, size))
 		return context;
 	tls_context_free(context);
 	return NULL;

@@ -13,8 +13,13 @@
 struct tls_context;
 struct tls;
 
-/** Reads certificate, key and, if one is set, the authority of clients. NULL: why says what and what to do. */
-struct tls_context *tls_context_new(const struct gateway_config *config, char *why, size_t why_size);
+#define TLS_FILES 3u   /**< certificate, key, the authority of clients */
+
+/** Opens what the settings name; -1 in fds for an authority that is not set. 0, or -1 with why and nothing open. */
+int tls_files_open(const struct gateway_config *config, int fds[TLS_FILES], char *why, size_t why_size);
+void tls_files_close(int fds[TLS_FILES]);
+/** Reads them; config is for their names. NULL: why says what and what to do. */
+struct tls_context *tls_context_new(const struct gateway_config *config, const int fds[TLS_FILES], char *why, size_t why_size);
 void tls_context_free(struct tls_context *context);
 
 struct tls *tls_new(struct tls_context *context);

@@ -182,7 +182,7 @@ unavailable() {
 	[ "$(curl -s --cacert "$dir/wsmand.crt" -u root:secret-root -o "$dir/reply" -w '%{http_code}' --data-binary "@$dir/request" "https://localhost:$port/wsman")" = "$1" ]
 }
 eventually 10 unavailable 500
-says "w:InternalError"
+says "a:EndpointUnavailable"
 daemon_start --group nogroup
 eventually 10 unavailable 200
 served
@@ -206,6 +206,36 @@ pull "$subscription"
 post 200 games
 says "TargetInstance"
 says "<[a-z]*:ElementName>a</"
+# A new certificate by SIGHUP, for connections that come; a pair that does not fit changes nothing
+shown_certificate() {
+	openssl s_client -connect "localhost:$port" </dev/null 2>/dev/null | openssl x509 -noout -fingerprint
+}
+file_certificate() {
+	openssl x509 -noout -fingerprint -in "$dir/wsmand.crt"
+}
+same_certificate() {
+	[ "$(shown_certificate)" = "$(file_certificate)" ]
+}
+expect "the first certificate" same_certificate
+mv "$dir/wsmand.crt" "$dir/first.crt"
+mv "$dir/wsmand.key" "$dir/first.key"
+expect "another" "$WSMAND" --config "$dir/wsmand.conf" make-certificate
+cp "$dir/wsmand.key" "$dir/second.key"
+cp "$dir/first.key" "$dir/wsmand.key"
+kill -HUP "$wsmand_pid"
+eventually 5 grep -q 'certificate stays as it was' "$dir/wsmand.log"
+expect "a key of another certificate is not taken" [ "$(shown_certificate)" = "$(openssl x509 -noout -fingerprint -in "$dir/first.crt")" ]
+cp "$dir/second.key" "$dir/wsmand.key"
+kill -HUP "$wsmand_pid"
+eventually 5 same_certificate
+served
+mv "$dir/wsmand.key" "$dir/no.key"
+kill -HUP "$wsmand_pid"
+eventually 5 grep -q 'wsmand.key: No such file' "$dir/wsmand.log"
+served
+expect "clients' certificates as before" [ "$(curl -s --max-time 5 --cacert "$dir/wsmand.crt" --cert "$dir/anna.crt" --key "$dir/anna.key" "https://localhost:$port/metrics" |
+	tail -n 1)" = "# EOF" ]
+
 worker=$(worker_of a)
 kill -STOP "$worker"
 served
