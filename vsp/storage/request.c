@@ -268,6 +268,8 @@ static void step_done(struct storvsp *vsp, struct request *r)
 	struct storvsp_disk_stats *stats = &r->disk->stats;
 	uint64_t done;
 
+	if (r->op.kind == DISK_FLUSH && r->plan.action != SCSI_DO_FLUSH)
+		return finish(vsp, r, SRB_STATUS_SUCCESS, r->plan.bytes);
 	switch (r->plan.action) {
 	case SCSI_DO_READ:
 		if (r->bounce)
@@ -278,19 +280,18 @@ static void step_done(struct storvsp *vsp, struct request *r)
 	case SCSI_DO_WRITE:
 		stats->writes++;
 		stats->written_bytes += r->plan.bytes;
+		/* It may have begun before the cache was turned off. */
+		if (!r->op.durable)
+			return finish_durably(vsp, r);
 		break;
 	case SCSI_DO_FLUSH:
 		stats->flushes++;
 		break;
 	case SCSI_DO_UNMAP:
-		if (r->op.kind == DISK_FLUSH)
-			break;
 		return start_extent(vsp, r);
 	case SCSI_DO_VERIFY:
 	case SCSI_DO_COMPARE:
 	case SCSI_DO_WRITE_SAME:
-		if (r->op.kind == DISK_FLUSH)
-			break;
 		done = r->op.offset + r->op.length;
 		if (r->plan.action == SCSI_DO_COMPARE && !is_like(r, r->at - r->plan.lba * r->disk->scsi.block_size, (uint32_t)(done - r->at)))
 			return finish_with_sense(vsp, r, SCSI_MISCOMPARE, 0);

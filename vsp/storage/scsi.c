@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Command blocks: see scsi.h. The data that describes a disk is in scsi_data.c and scsi_mode.c. */
+/* Command blocks: see scsi.h. The data that describes a disk is in scsi_data.c, what the guest sets in scsi_mode.c and scsi_reserve.c. */
 #include "vsp/storage/scsi.h"
 
 #include <string.h>

@@ -167,6 +167,10 @@ int storvsp_add_disk(struct storvsp *vsp, const struct storvsp_disk_config *conf
 	slot = &vsp->disks[config->target][config->lun];
 	if (*slot)
 		return -EEXIST;
+	/* What was sent to the one before must not be done again to this one by a successor. */
+	for (uint32_t i = 0; i < vsp->disk_count; i++)
+		if (vsp->disk_list[i]->scsi.target == config->target && vsp->disk_list[i]->scsi.lun == config->lun)
+			return -EBUSY;
 	if (vsp->disk_count == sizeof vsp->disk_list / sizeof vsp->disk_list[0])
 		return -ENOSPC;
 	rc = storvsp_disk_open(vsp, config, slot);

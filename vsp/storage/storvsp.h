@@ -61,8 +61,8 @@ struct storvsp_disk_stats {
  */
 int storvsp_create(struct vmbus_server *server, struct storvsp_state *state, const struct storvsp_config *config, struct storvsp **ret);
 /**
- * 0, -EINVAL (address, block size, descriptor that is neither a file nor a block device, smaller than a block), -EEXIST, or what fstat
- * and the like say. With O_DIRECT set on the descriptor, guest memory is used as it is where its alignment permits.
+ * 0, -EINVAL (address, block size, descriptor that is neither a file nor a block device, smaller than a block), -EEXIST, -EBUSY (one that was
+ * removed there is not released), or what fstat and the like say. See storvsp_absence_heard. With O_DIRECT set on the descriptor, guest memory is used as it is where its alignment permits.
  */
 int storvsp_add_disk(struct storvsp *vsp, const struct storvsp_disk_config *config);
 /**

@@ -119,6 +119,16 @@ run bhctl resume idle
 eventually 10 "when it has, there is room again" bhctl attach-disk idle /disks/other.img sdb
 eventually 10 "and it comes" has_disk 1
 run bhctl detach-disk idle sdb
+losetup /dev/loop7 /disks/other.img
+run bhctl attach-disk idle /dev/loop7 sdb
+run bhctl detach-disk idle sdb
+expect "a block device is free for the next at once" bhctl attach-disk idle /dev/loop7 sdb
+eventually 10 "which comes" has_disk 1 32768
+truncate -s 32M /disks/other.img
+losetup -c /dev/loop7
+run bhctl resize-disk idle sdb
+eventually 10 "and has grown by other means" has_disk 1 65536
+run bhctl detach-disk idle sdb
 expect "the child's kernel is sound" in_child '! dmesg | grep -E "BUG:|WARNING: CPU|Oops|Call Trace"'
 run bhctl show idle
 

@@ -382,7 +382,7 @@ static struct storvsp_srb set_cache(uint8_t lun, bool on)
 /* Without a cache everything that changes the medium is durable when it is answered, and what was in it is flushed. */
 START_TEST(with_the_cache_off_writes_are_durable)
 {
-	static const uint8_t zeros[512];
+	static const uint8_t zeros[512], select_off[] = { 0x15, 0x10, 0, 0, 24, 0 };
 	struct storvsp_srb srb;
 	struct answer answer;
 	uint8_t cdb[10];
@@ -395,6 +395,20 @@ START_TEST(with_the_cache_off_writes_are_durable)
 	ck_assert_uint_eq(c.fake.begun[DISK_FLUSH], 2);
 	write_same(0, 8, 8, block);
 	ck_assert_uint_eq(c.fake.begun[DISK_FLUSH], 3);
+	/* A write that began before and ends after. */
+	set_cache(0, true);
+	c.fake.hold = true;
+	rw_cdb(cdb, true, 0, 8);
+	put_command(&c, &c.g, 0, 0, cdb, 10, STORVSP_DATA_OUT, 4096, 4096);
+	data_page(&c, 0)[6] = 0;
+	put_command(&c, &c.g, 0, 0, select_off, 6, STORVSP_DATA_OUT, 0, 24);
+	fake_finish(&c.fake, 1);
+	ck_assert(take_answer(&c, &c.g, &answer));
+	fake_finish(&c.fake, 0);
+	ck_assert(!take_answer(&c, &c.g, &answer));
+	fake_finish(&c.fake, 0);
+	ck_assert(take_answer(&c, &c.g, &answer));
+	ck_assert_uint_eq(c.fake.begun[DISK_FLUSH], 5);
 	c.fake.hold = true;
 	rw_cdb(cdb, true, 0, 8);
 	put_command(&c, &c.g, 0, 0, cdb, 10, STORVSP_DATA_OUT, 0, 4096);

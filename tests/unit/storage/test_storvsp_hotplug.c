@@ -113,6 +113,7 @@ START_TEST(a_disk_goes_when_what_it_was_sent_is_done)
 	ck_assert(told());
 	ck_assert_uint_eq(ready(1).srb_status, SRB_STATUS_INVALID_LUN);
 	ck_assert_uint_eq(released, 0);
+	ck_assert_int_eq(storvsp_add_disk(c.vsp, &(struct storvsp_disk_config){ .fd = fd, .lun = 1, .block_size = 512 }), -EBUSY);
 	c.fake.hold = false;
 	wait_answer(&c, &c.g, &answer);
 	ck_assert(answer.id == first && answer.packet.srb.srb_status == SRB_STATUS_SUCCESS);
