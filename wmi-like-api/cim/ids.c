@@ -4,8 +4,10 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/random.h>
 #include "wmi-like-api/cim/result.h"
 
 void id_processor(char id[ID_MAX], const char *uuid)
@@ -135,4 +137,16 @@ bool id_parse(const char *text, struct id *ret)
 	n = sscanf(rest, "\\%1u\\%2u\\%c%c", &ret->controller, &ret->lun, &which, &end);
 	ret->kind = n == 1 ? ID_CONTROLLER : which == 'L' || which == 'l' ? ID_DISK : ID_DRIVE;
 	return (n == 1 || (n == 3 && strchr("DLdl", which))) && ret->controller < DEFINITION_CONTROLLERS && ret->lun < DEFINITION_LUNS;
+}
+
+void id_new(char guid[37])
+{
+	uint8_t b[16] = { 0 };
+
+	if (getrandom(b, sizeof b, 0) != sizeof b)
+		abort();
+	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+	snprintf(guid, 37, "%02X%02X%02X%02X-%02X%02X-%02X%02X-%02X%02X-%02X%02X%02X%02X%02X%02X", b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7],
+		 b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }

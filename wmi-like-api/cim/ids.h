@@ -38,6 +38,8 @@ struct id {
 
 /** Returns false for an InstanceID that is none of the above. */
 bool id_parse(const char *text, struct id *ret);
+/** A random GUID, in upper case. */
+void id_new(char guid[37]);
 /** The first GUID in a text, in upper case; false: none. */
 bool id_find_guid(const char *text, char guid[37]);
 

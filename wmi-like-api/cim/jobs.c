@@ -6,20 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
+#include "wmi-like-api/cim/ids.h"
 #include "wmi-like-api/cim/result.h"
-
-static void new_guid(char guid[37])
-{
-	uint8_t b[16] = { 0 };
-
-	if (getrandom(b, sizeof b, 0) != sizeof b)
-		abort();
-	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
-	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-	snprintf(guid, 37, "%02X%02X%02X%02X-%02X%02X-%02X%02X-%02X%02X-%02X%02X%02X%02X%02X%02X", b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7],
-		 b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
-}
 
 static void tell(const struct jobs *jobs, const struct job *before, const struct job *after)
 {
@@ -55,7 +43,7 @@ struct job *job_new(struct jobs *jobs, const char *what, const char *uuid)
 	if (!job)
 		abort();
 	sweep(jobs);
-	new_guid(job->id);
+	id_new(job->id);
 	snprintf(job->what, sizeof job->what, "%s", what);
 	snprintf(job->uuid, sizeof job->uuid, "%s", uuid);
 	job->jobs = jobs;

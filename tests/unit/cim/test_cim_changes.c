@@ -91,9 +91,11 @@ static void heard(const char *what)
 START_TEST(events_of_jobs_and_settings)
 {
 	const char *dir = getenv("dir");
-	struct cim_subscription *s = hear("Msvm_ConcreteJob", "JobState");
+	struct cim_subscription *s;
 	char job[300];
 
+	eventually("3", "EnabledState", "SELECT * FROM Msvm_ComputerSystem WHERE ElementName='a'");
+	s = hear("Msvm_ConcreteJob", "JobState");
 	ck_assert_uint_eq(request("a", "2", job), 4096);
 	ck_assert_uint_eq(job_end_state(job), 7);
 	ck_assert_str_eq(seen, "CreationEvent/Msvm_ConcreteJob:4 ModificationEvent/Msvm_ConcreteJob:7 ");

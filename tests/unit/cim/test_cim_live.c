@@ -323,6 +323,73 @@ START_TEST(a_partition_is_defined_filled_and_destroyed)
 }
 END_TEST
 
+/* An instance with up to five "Name=value" properties, for one call after the other. */
+static struct cim_instance *described(const char *const *properties)
+{
+	static struct cim_instance instances[8];
+	static struct cim_named_value values[8][5];
+	static struct cim_item items[8][5];
+	static char texts[8][5][300];
+	static unsigned at;
+	unsigned i = at++ % 8;
+	struct cim_instance *in = &instances[i];
+
+	*in = (struct cim_instance){ .class_name = "", .properties = values[i] };
+	for (; properties[in->property_count]; in->property_count++) {
+		char *copy = texts[i][in->property_count], *value;
+
+		snprintf(copy, sizeof texts[0][0], "%s", properties[in->property_count]);
+		value = strchr(copy, '=');
+		*value++ = 0;
+		values[i][in->property_count] = named(copy, &items[i][in->property_count], value);
+	}
+	return in;
+}
+
+static struct answer define_with(const char *name, struct cim_item *resources, unsigned count)
+{
+	char element_name[80];
+	struct cim_item system = { 0 };
+	struct cim_named_value arguments[] = {
+		{ "SystemSettings", { .count = 1, .items = &system } }, { "ResourceSettings", { .array = true, .count = count, .items = resources } },
+	};
+
+	snprintf(element_name, sizeof element_name, "ElementName=%s", name);
+	system.instance = described(PROPERTIES(element_name));
+	return invoke("Msvm_VirtualSystemManagementService", NULL, "DefineSystem", arguments, 2);
+}
+
+/* Everything in one call; what belongs together names each other by the names that the client chose. */
+START_TEST(a_partition_is_defined_with_its_devices)
+{
+	struct cim_item resources[7] = { 0 }, ref = { 0 };
+	struct cim_named_value system;
+	char image[300];
+
+	snprintf(image, sizeof image, "HostResource=%s/made.img", dir);
+	resources[0].instance = described(PROPERTIES("ResourceType=3", "VirtualQuantity=2"));
+	resources[1].instance = described(PROPERTIES("ResourceType=6", "InstanceID=the controller"));
+	resources[2].instance = described(PROPERTIES("ResourceType=17", "InstanceID=the drive", "Parent=the controller", "AddressOnParent=3"));
+	resources[3].instance = described(PROPERTIES("ResourceType=31", "Parent=the drive", image));
+	resources[4].instance = described(PROPERTIES("ResourceType=10", "InstanceID=port", "Address=00155d0a0b0c"));
+	resources[5].instance = described(PROPERTIES("ResourceType=33", "Parent=\\\\.\\root\\virtualization\\v2:Msvm_SyntheticEthernetPortSettingData."
+						     "InstanceID=\"port\"", "HostResource=br9"));
+	ck_assert_uint_eq(define_with("whole", resources, 6).code, 0);
+	shell("$BHCTL check %s/definitions/whole.xml >/dev/null", dir);
+	shell("tr -d '\\n' <%s/definitions/whole.xml | grep -q '<vcpu>2<.*%s/made.img.*controller=\"0\" lun=\"3\".*bridge=\"br9\".*00:15:5D:0A:0B:0C'", dir, dir);
+	guid_of("whole");
+	ref.text = guid;
+	system = (struct cim_named_value){ "AffectedSystem", { .count = 1, .items = &ref } };
+	ck_assert_uint_eq(invoke("Msvm_VirtualSystemManagementService", NULL, "DestroySystem", &system, 1).code, 0);
+
+	resources[0].instance = described(PROPERTIES("ResourceType=31", "Parent=nothing", image));
+	ck_assert_uint_eq(define_with("whole", resources, 1).code, 32773);
+	resources[0].instance = described(PROPERTIES("ResourceType=16"));
+	ck_assert_uint_eq(define_with("whole", resources, 1).code, 32770);
+	ck_assert_str_eq(ask_one("Name", VM, "whole"), "(none)");
+}
+END_TEST
+
 static unsigned summaries;
 static char summary_names[200];
 
@@ -419,6 +486,7 @@ int main(void)
 	tcase_add_test(tests, a_start_that_fails_says_why);
 	tcase_add_test(tests, a_guest_is_shut_down);
 	tcase_add_test(tests, a_partition_is_defined_filled_and_destroyed);
+	tcase_add_test(tests, a_partition_is_defined_with_its_devices);
 	tcase_add_test(tests, summaries_and_pairs);
 	tcase_add_test(tests, settings_are_put);
 	add_change_tests(tests);
