@@ -12,6 +12,8 @@
 
 #define WAITING_MAX  (64u << 10)   /* of the next request while one is at work */
 #define HEADER_ROOM  1024
+#define LINGER_MAX   (16u << 20)   /* that is dropped behind a refusal */
+#define LINGER_MS    1000u
 
 struct outgoing {
 	uv_write_t request;
@@ -112,6 +114,12 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
 		connection_close(c);
 		return;
 	}
+	if (c->lingers) {
+		c->waiting += (size_t)size;
+		if (c->waiting > LINGER_MAX)
+			connection_close(c);
+		return;
+	}
 	if (c->tls ? tls_take(c->tls, buf->base, (size_t)size) : (buffer_put_bytes(&c->plain, buf->base, (size_t)size), c->plain.failed)) {
 		connection_close(c);
 		return;
@@ -134,6 +142,26 @@ static void read_on(struct connection *c)
 		c->reading = true;
 }
 
+static void on_shut_down(uv_shutdown_t *request, int status)
+{
+	(void)request, (void)status;
+}
+
+/*
+ * Closed while the client still sends, the kernel would reset the connection, and the answer might be lost with it: so the end is
+ * announced, and what comes until the client has closed is dropped.
+ */
+static void linger(struct connection *c)
+{
+	c->lingers = true;
+	if (uv_shutdown(&c->shutdown, (uv_stream_t *)&c->tcp, on_shut_down)) {
+		connection_close(c);
+		return;
+	}
+	read_on(c);
+	uv_timer_start(&c->timer, on_alerted, LINGER_MS, 0);
+}
+
 static void on_written(uv_write_t *request, int status)
 {
 	struct outgoing *out = (struct outgoing *)request;
@@ -144,11 +172,13 @@ static void on_written(uv_write_t *request, int status)
 	free(out);
 	if (c->phase == PHASE_CLOSED)
 		return;
-	if (status < 0 || c->ended || (answer && c->close_after)) {
+	if (status < 0 || c->ended) {
 		connection_close(c);
 		return;
 	}
-	if (!answer)
+	if (answer && c->close_after && !c->lingers)
+		linger(c);
+	if (!answer || c->lingers)
 		return;
 	http_next(&c->http);
 	connection_phase(c, PHASE_IDLE);
@@ -332,6 +362,8 @@ static void name_peer(struct connection *c)
 /* How dear a connection is when there is no room; -1: it is at work. */
 static int worth(const struct connection *c)
 {
+	if (c->lingers)
+		return 0;
 	if (!c->known)
 		return c->phase == PHASE_CHECKING || c->phase == PHASE_WRITING ? -1 : 0;
 	return c->phase == PHASE_IDLE ? 1 : c->phase == PHASE_READING ? 2 : -1;

@@ -25,11 +25,13 @@ struct connection {
 	struct server *server;
 	uv_tcp_t tcp;
 	uv_timer_t timer;
+	uv_shutdown_t shutdown;
 	unsigned open_handles;
 	struct tls *tls;              /**< NULL: plain */
 	struct buffer plain;          /**< plain: what came and was not read yet */
 	size_t waiting;               /**< bytes that came while a request was at work */
 	bool reading, close_after, ended, reported;
+	bool lingers;                 /**< answered for the last time: what still comes is dropped */
 	enum connection_phase phase;
 	uint64_t phase_since;
 	struct http http;
