@@ -97,6 +97,10 @@ int remote_dump_xml(struct arguments *args);
 int remote_undefine(struct arguments *args);
 int remote_autostart(struct arguments *args);
 int remote_set_memory(struct arguments *args);
+/** "Microsoft:PARTITION\CONTROLLER\0\5\L": a disk's controller and LUN stand before its last letter. false: none do. */
+bool remote_disk_place(const char *id, unsigned *controller, unsigned *lun);
+int remote_attach_disk(struct arguments *args);
+int remote_detach_disk(struct arguments *args);
 int remote_attach_interface(struct arguments *args);
 int remote_detach_interface(struct arguments *args);
 int remote_set_link(struct arguments *args);

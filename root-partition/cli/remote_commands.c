@@ -14,6 +14,8 @@ static const struct {
 	{ "attach-interface", remote_attach_interface },
 	{ "detach-interface", remote_detach_interface },
 	{ "set-link", remote_set_link },
+	{ "attach-disk", remote_attach_disk },
+	{ "detach-disk", remote_detach_disk },
 	{ "guest-info", remote_guest_info },
 	{ "kvp", remote_kvp },
 	{ "host", remote_host },

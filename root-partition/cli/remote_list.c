@@ -127,7 +127,15 @@ static int ask_all(struct arguments *args, const char *name, const char *uuid, s
 	return rc;
 }
 
-/* "Microsoft:PARTITION\CONTROLLER\0\5\L": the drive's controller and LUN stand before its last letter. */
+bool remote_disk_place(const char *id, unsigned *controller, unsigned *lun)
+{
+	const char *at = id + strlen(id);
+
+	for (int slashes = 0; at > id && slashes < 3; slashes += *at == '\\')
+		at--;
+	return sscanf(at, "\\%u\\%u\\", controller, lun) == 2;
+}
+
 static void put_disks(struct value *p, const struct value *list)
 {
 	struct value *disks = value_new(VALUE_LIST, "disks"), *d;
@@ -137,11 +145,7 @@ static void put_disks(struct value *p, const struct value *list)
 	if (!disks)
 		abort();
 	for (const struct value *v = list->first; v; v = v->next) {
-		const char *id = value_text(v, "InstanceID"), *at = id + strlen(id);
-
-		for (int slashes = 0; at > id && slashes < 3; slashes += *at == '\\')
-			at--;
-		if (sscanf(at, "\\%u\\%u\\", &controller, &lun) != 2 || !(d = value_new(VALUE_DICT, NULL)))
+		if (!remote_disk_place(value_text(v, "InstanceID"), &controller, &lun) || !(d = value_new(VALUE_DICT, NULL)))
 			continue;
 		snprintf(target, sizeof target, "%u:%u", controller, lun);
 		put_text(d, "target", target);

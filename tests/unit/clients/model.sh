@@ -197,6 +197,31 @@ refuse 1 'no interface with address' remote detach-interface b 00:15:5d:01:02:03
 refuse 2 'say --config' remote detach-interface b 00:15:5d:01:02:03
 refuse 2 'on the host itself' remote attach-interface b --bridge br7 --vlan 5 --config
 
+# Disks of what is off and of what runs
+truncate -s 1M "$dir/more.img"
+disks_agree() {
+	"$BHCTL" show b --json | grep -E '"(controller|lun|source|readonly)"' | tr -d , >"$dir/local"
+	remote show b --json | grep -E '"(controller|lun|source|readonly)"' | tr -d , | cmp -s - "$dir/local"
+}
+expect "WS-Management attaches" remote attach-disk b "$dir/more.img" 0:5 --readonly --config
+eventually 10 disks_agree
+expect "read-only" sh -c "tr -d '\n' <'$dir/definitions/b.xml' | grep -q 'more.img.*lun=\"5\".*<readonly/>'"
+refuse 1 'in use' remote attach-disk b "$dir/more.img" 0:5 --config
+expect "WS-Management detaches" remote detach-disk b 0:5 --config
+eventually 10 disks_agree
+refuse 1 'has no disk' remote detach-disk b 0:5 --config
+refuse 2 'full path' remote attach-disk b more.img 0:5 --config
+refuse 2 'say --config' remote detach-disk b 0:0
+expect "without interfaces it starts" remote define "$dir/b.xml"
+expect "start to attach" remote start b
+expect "to what runs" remote attach-disk b "$dir/more.img" sdf --config
+eventually 10 disks_agree
+expect "the worker has it" sh -c "'$BHCTL' show b | grep -q 'more.img'"
+expect "from what runs" remote detach-disk b sdf --config
+eventually 10 disks_agree
+expect "it is gone" sh -c "! '$BHCTL' show b | grep -q 'more.img' && ! grep -q more.img '$dir/definitions/b.xml'"
+expect "b ends" remote turn-off b
+
 # Coming and going
 partition c ""
 all_show c ' off '

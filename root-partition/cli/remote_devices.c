@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bhctl --host attach-interface, detach-interface, set-link: a port, and its connection to a switch. The definition gets it always. */
+/*
+ * bhctl --host attach-interface, detach-interface, set-link, attach-disk, detach-disk: a port and its connection to a switch, a drive and the
+ * image in it. What runs and the definition change together always.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include "root-partition/cli/remote.h"
+#include "root-partition/config/config.h"
 
 #define PORT       "Msvm_SyntheticEthernetPortSettingData"
 #define CONNECTION "Msvm_EthernetPortAllocationSettingData"
 #define SETTINGS   "Msvm_VirtualSystemSettingData"
+#define RESOURCE   "Msvm_ResourceAllocationSettingData"
+#define STORAGE    "Msvm_StorageAllocationSettingData"
 
 static const struct remote_argument nothing = { 0 };
 
@@ -211,5 +217,104 @@ int remote_set_link(struct arguments *args)
 		printf("%s: link %s\n", name, state);
 	free(port);
 	free(id);
+	return rc;
+}
+
+/* The controller's InstanceID. *id for free(). */
+static int find_controller(struct arguments *args, const char *name, const char *uuid, unsigned controller, char **id)
+{
+	struct value *list = NULL;
+	char wql[300];
+	int rc;
+
+	snprintf(wql, sizeof wql, "SELECT * FROM " RESOURCE " WHERE InstanceID LIKE 'Microsoft:%s%%' AND ResourceType = 6", uuid);
+	rc = remote_query(args, name, REMOTE_V2, wql, &list);
+	if (rc)
+		return rc;
+	for (const struct value *v = list->first; v && !*id; v = v->next)
+		if (strtoul(value_text(v, "Address"), NULL, 10) == controller && *value_text(v, "Address"))
+			*id = strdup(value_text(v, "InstanceID"));
+	value_free(list);
+	if (*id)
+		return EXIT_OK;
+	complain(name, "it has no controller %u there; use bhctl on the host itself, or another target", controller);
+	return EXIT_REFUSED;
+}
+
+int remote_attach_disk(struct arguments *args)
+{
+	const char *name = args->words[0], *source = args->words[1];
+	char uuid[40], lun_text[8], *controller_id = NULL, *drive = NULL, *disk = NULL, *parent = NULL;
+	uint8_t controller, lun;
+	int rc;
+
+	if (args->count != 3 || args->cache || args->serial || *source != '/') {
+		complain(NULL, "attach-disk: WS-Management has a full path on the host, a target and --readonly; use bhctl on the host itself for more");
+		return EXIT_USAGE;
+	}
+	if (config_target_parse(args->words[2], &controller, &lun)) {
+		complain(NULL, "attach-disk: '%s' is no disk name; use sda to sdp, or CONTROLLER:LUN", args->words[2]);
+		return EXIT_USAGE;
+	}
+	snprintf(lun_text, sizeof lun_text, "%u", lun);
+	rc = find(args, name, uuid);
+	if (!rc)
+		rc = find_controller(args, name, uuid, controller, &controller_id);
+	if (rc)
+		goto out;
+	parent = path_of(RESOURCE, "InstanceID", controller_id);
+	rc = add(args, name, uuid, RESOURCE, (const struct remote_argument[]){ { .name = "ResourceType", .text = "17" },
+		 { .name = "ResourceSubType", .text = "Microsoft:Hyper-V:Synthetic Disk Drive" }, { .name = "Parent", .text = parent },
+		 { .name = "AddressOnParent", .text = lun_text }, nothing }, &drive);
+	if (rc)
+		goto out;
+	free(parent);
+	parent = path_of(RESOURCE, "InstanceID", drive);
+	rc = add(args, name, uuid, STORAGE, (const struct remote_argument[]){ { .name = "ResourceType", .text = "31" },
+		 { .name = "ResourceSubType", .text = "Microsoft:Hyper-V:Virtual Hard Disk" }, { .name = "Parent", .text = parent },
+		 { .name = "HostResource", .text = source }, { .name = "Access", .text = args->read_only ? "1" : "3" }, nothing }, &disk);
+	if (rc)
+		take_away(args, name, RESOURCE, drive);
+	else
+		printf("%s: attached\n", name);
+out:
+	free(controller_id);
+	free(parent);
+	free(drive);
+	free(disk);
+	return rc;
+}
+
+int remote_detach_disk(struct arguments *args)
+{
+	const char *name = args->words[0];
+	struct value *list = NULL;
+	const struct value *disk;
+	uint8_t controller, lun;
+	char uuid[40], wql[300];
+	unsigned at, unit;
+	int rc;
+
+	if (config_target_parse(args->words[1], &controller, &lun)) {
+		complain(NULL, "detach-disk: '%s' is no disk name; use sda to sdp, or CONTROLLER:LUN", args->words[1]);
+		return EXIT_USAGE;
+	}
+	rc = find(args, name, uuid);
+	if (rc)
+		return rc;
+	snprintf(wql, sizeof wql, "SELECT * FROM " STORAGE " WHERE InstanceID LIKE 'Microsoft:%s%%'", uuid);
+	rc = remote_query(args, name, REMOTE_V2, wql, &list);
+	if (rc)
+		return rc;
+	for (disk = list->first; disk; disk = disk->next)
+		if (remote_disk_place(value_text(disk, "InstanceID"), &at, &unit) && at == controller && unit == lun)
+			break;
+	if (disk)
+		rc = take_away(args, name, STORAGE, value_text(disk, "InstanceID"));
+	else
+		complain(name, "has no disk %s; 'bhctl show %s' lists them", args->words[1], name), rc = EXIT_REFUSED;
+	if (!rc)
+		printf("%s: detached\n", name);
+	value_free(list);
 	return rc;
 }
