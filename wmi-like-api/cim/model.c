@@ -164,7 +164,8 @@ static void on_up(void *arg)
 {
 	struct model *m = arg;
 
-	m->complete = m->listing = false;
+	model_list_stop(m);
+	m->complete = false;
 	m->reading = 0;
 	for (struct view *v = m->views; v; v = v->next) {
 		v->stale = true;
@@ -177,7 +178,8 @@ static void on_down(void *arg)
 {
 	struct model *m = arg;
 
-	m->complete = m->listing = false;
+	model_list_stop(m);
+	m->complete = false;
 	m->memory.known = false;
 }
 
@@ -226,7 +228,9 @@ void model_open(struct model *m, const struct cim_options *options, model_change
 	m->arg = arg;
 	host_read(&m->host);
 	uv_timer_init(options->loop, &m->timer);
-	m->timer.data = m;
+	uv_idle_init(options->loop, &m->slices);
+	m->timer.data = m->slices.data = m;
+	m->handles = 2;
 	uv_timer_start(&m->timer, on_timer, PERIOD_MS, PERIOD_MS);
 	m->daemon = daemon_open(options, &events);
 	if (!m->daemon)
@@ -237,7 +241,8 @@ static void on_closed(uv_handle_t *handle)
 {
 	struct model *m = handle->data;
 
-	m->closed(m->arg);
+	if (!--m->handles)
+		m->closed(m->arg);
 }
 
 void model_close(struct model *m)
@@ -245,10 +250,12 @@ void model_close(struct model *m)
 	struct view *next;
 
 	daemon_close(m->daemon);
+	model_list_stop(m);
 	for (struct view *v = m->views; v; v = next) {
 		next = v->next;
 		view_free(v);
 	}
 	m->views = NULL;
 	uv_close((uv_handle_t *)&m->timer, on_closed);
+	uv_close((uv_handle_t *)&m->slices, on_closed);
 }

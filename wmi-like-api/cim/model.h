@@ -79,6 +79,9 @@ struct model {
 	bool complete;                           /* everything was read once on this connection */
 	bool told;                               /* and on any: from then on changes are told */
 	bool listing;
+	sd_bus_message *list;                    /* being taken in; NULL: none */
+	uv_idle_t slices;
+	unsigned handles;                        /* open ones */
 	unsigned reading, timing;                /* definitions, times of processors on their way */
 	unsigned looks;                          /* how often everybody was looked at */
 	model_change_fn changed;

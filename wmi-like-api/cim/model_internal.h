@@ -19,6 +19,8 @@ void model_forget(struct model *model, const char *name);
 
 /** Reads everything. */
 void model_list(struct model *model);
+/** Forgets what is left of that: the connection has ended. */
+void model_list_stop(struct model *model);
 /** Reads one, without its definition. */
 void model_refresh_state(struct model *model, const char *name);
 typedef void (*text_fn)(void *arg, const char *key, const char *text);

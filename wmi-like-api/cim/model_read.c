@@ -6,6 +6,7 @@
 #include <string.h>
 #include "wmi-like-api/cim/model_internal.h"
 
+#define SLICE       32u              /* partitions of a list that are taken in before others have their turn */
 #define MAX_READING 128u             /* definitions on their way at a time: the daemon's queue for a client is bounded */
 
 struct pending {
@@ -204,27 +205,67 @@ static void read_missing_text(struct model *m)
 		m->complete = m->told = true;
 }
 
-static void on_list(void *arg, sd_bus_message *reply, const char *name, const char *why)
+static void end_list(struct model *m)
 {
-	struct model *m = arg;
-	struct summary s;
-	int rc;
-
-	(void)name, (void)why;
+	uv_idle_stop(&m->slices);
+	m->list = sd_bus_message_unref(m->list);
 	m->listing = false;
-	if (!reply)
+}
+
+void model_list_stop(struct model *m)
+{
+	if (m->list)
+		end_list(m);
+	m->listing = false;
+}
+
+/* What an event has brought since the list came is newer. */
+static void take_listed(struct model *m, const struct summary *s)
+{
+	const struct view *v = model_by_name(m, s->view.name);
+
+	if (!v || !v->seen)
+		model_take_summary(m, s);
+}
+
+/* A part of the list at a time: clients are served between two. */
+static void on_slice(uv_idle_t *idle)
+{
+	struct model *m = idle->data;
+	struct summary s;
+	int end = 0;
+
+	for (unsigned i = 0; i < SLICE && !end; i++) {
+		end = sd_bus_message_at_end(m->list, 0);
+		if (!end && read_summary(m->list, &s) < 0)
+			end = -1;
+		if (!end)
+			take_listed(m, &s);
+	}
+	if (!end)
 		return;
-	for (struct view *v = m->views; v; v = v->next)
-		v->seen = false;
-	rc = sd_bus_message_enter_container(reply, 'a', "a{sv}");
-	while (rc > 0 && sd_bus_message_at_end(reply, 0) == 0 && (rc = read_summary(reply, &s)) >= 0)
-		rc = model_take_summary(m, &s) ? 1 : -1;
-	if (rc < 0)
+	end_list(m);
+	if (end < 0)
 		return;
 	model_sweep(m);
 	for (struct view *v = m->views; v && !m->reading; v = v->next)
 		v->asked = false;   /* what could not be read is tried again */
 	read_missing_text(m);
+}
+
+static void on_list(void *arg, sd_bus_message *reply, const char *name, const char *why)
+{
+	struct model *m = arg;
+
+	(void)name, (void)why;
+	if (!reply || sd_bus_message_enter_container(reply, 'a', "a{sv}") <= 0) {
+		m->listing = false;
+		return;
+	}
+	for (struct view *v = m->views; v; v = v->next)
+		v->seen = false;
+	m->list = sd_bus_message_ref(reply);
+	uv_idle_start(&m->slices, on_slice);
 }
 
 static void host_text(void *arg, const char *key, const char *text)
