@@ -41,8 +41,11 @@ struct network_interface {
 static bool has_input(struct host_source *source)
 {
 	struct queue *q = (struct queue *)source;
+	struct network *n = q->interface->network;
+	bool more = netvsp_input(q->interface->netvsp, q->index);
 
-	return netvsp_input(q->interface->netvsp, q->index);
+	n->on_input(n->context);
+	return more;
 }
 
 static void free_unused(struct network_interface *n)
@@ -233,12 +236,21 @@ static bool has_stopped(struct network_interface *n)
 	return !s.ready || n->quiet >= QUIET_TICKS || ++n->ticks >= LEAVE_TICKS;
 }
 
+static uint64_t frames_of(const struct network_interface *n)
+{
+	struct netvsp_stats s;
+
+	netvsp_get_stats(n->netvsp, &s);
+	return s.rx_packets + s.tx_packets;
+}
+
 static void take_away(struct network_interface **at)
 {
 	struct network_interface *interface = *at;
 	unsigned int i;
 
 	*at = NULL;
+	interface->network->past_frames += frames_of(interface);
 	for (i = 0; i < interface->config.queue_count; i++)
 		host_loop_remove(&interface->queue[i].source);
 	interface->in_guest = true;
@@ -291,12 +303,12 @@ int network_set_link(struct network *n, const uint8_t mac[6], bool up)
 	return 0;
 }
 
-int network_create(struct network *n, struct machine *m, struct vmbus_server *server)
+int network_create(struct network *n, struct machine *m, struct vmbus_server *server, void (*on_input)(void *context), void *context)
 {
 	unsigned int i;
 	int rc = 0;
 
-	*n = (struct network){ .machine = m, .server = server };
+	*n = (struct network){ .machine = m, .server = server, .on_input = on_input, .context = context };
 	uv_timer_init(m->loop, &n->flush);
 	uv_timer_init(m->loop, &n->leave);
 	n->flush.data = n->leave.data = n;
@@ -306,6 +318,17 @@ int network_create(struct network *n, struct machine *m, struct vmbus_server *se
 			log_line("interface %.15s: %s", m->config.interface[i].tap, strerror(-rc));
 	}
 	return rc;
+}
+
+uint64_t network_frames(const struct network *n)
+{
+	uint64_t frames = n->past_frames;
+	unsigned int i;
+
+	for (i = 0; i < WORKER_MAX_INTERFACES; i++)
+		if (n->interface[i] != NULL)
+			frames += frames_of(n->interface[i]);
+	return frames;
 }
 
 void network_stats(const struct network *n, struct worker_stats *ret)

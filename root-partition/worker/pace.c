@@ -4,17 +4,21 @@
 
 #include <sched.h>
 
-#define WINDOW 64u            /* operations between two decisions */
+/* Operations between two decisions. */
+#define EAGER 256u
+#define TRIAL 16u
+#define PATIENT 128u
 
 bool pace_due(const struct pace *p, uint64_t operations)
 {
-	return operations - p->operations >= WINDOW;
+	return operations - p->operations >= (!p->patient ? EAGER : p->confirmed ? PATIENT : TRIAL);
 }
 
 static bool set_patient(struct pace *p, bool patient)
 {
 	const struct sched_param none = { 0 };
 
+	p->confirmed = p->patient && patient;
 	if (p->patient == patient)
 		return false;
 	p->patient = patient;
@@ -28,5 +32,5 @@ bool pace_decide(struct pace *p, uint64_t operations, uint64_t halts)
 
 	p->operations = operations;
 	p->halts = halts;
-	return set_patient(p, halted * 2 < count);
+	return set_patient(p, !p->patient || halted * 2 < count);
 }

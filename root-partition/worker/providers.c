@@ -9,7 +9,8 @@
 void providers_pace(struct providers *p)
 {
 	const struct worker_config *c = &p->machine->config;
-	uint64_t operations = storage_operations(&p->storage), halts = 0;
+	/* A request and its answer, two frames, are one operation. */
+	uint64_t operations = storage_operations(&p->storage) + network_frames(&p->network) / 2, halts = 0;
 	struct bulkhead_vp_info vp;
 	unsigned int i;
 
@@ -22,7 +23,7 @@ void providers_pace(struct providers *p)
 }
 
 /** A guest with many requests in flight is not asked to signal: its load shows here. */
-static void disk_operations_ended(void *context)
+static void operations_ended(void *context)
 {
 	providers_pace(context);
 }
@@ -43,9 +44,9 @@ int providers_create(struct providers *p, struct machine *m, struct vmbus_server
 	int rc;
 
 	p->machine = m;
-	rc = storage_create(&p->storage, m, server, disk_operations_ended, p);
+	rc = storage_create(&p->storage, m, server, operations_ended, p);
 	if (rc == 0)
-		rc = network_create(&p->network, m, server);
+		rc = network_create(&p->network, m, server, operations_ended, p);
 	if (rc == 0)
 		rc = integration_create(&p->integration, m, server);
 	if (rc == 0)
