@@ -45,6 +45,7 @@ enum bh_vp_message {
 	BH_MESSAGE_NONE,
 	BH_MESSAGE_PENDING,   /* in the message page, not yet given to user space */
 	BH_MESSAGE_DELIVERED, /* the next dispatch clears the suspension */
+	BH_MESSAGE_SETTLED,   /* the same, for one that was not for user space */
 };
 
 struct bh_vp {
@@ -73,6 +74,7 @@ struct bh_vp {
 	struct hrtimer timer;
 
 	u64 sleeps, lost_signals;
+	u64 messages;     /* that user space was to have; the last one's number */
 };
 
 struct bh_partition {
@@ -139,6 +141,7 @@ long bh_root_hvcall(struct bh_partition *p, unsigned long arg);
 /* memory.c, populate.c */
 long bh_set_guest_memory(struct bh_partition *p, unsigned long arg);
 long bh_release_memory(struct bh_partition *p, unsigned long arg);
+long bh_move_memory(struct bh_partition *p, unsigned long arg);
 /**
  * The child, or the hypervisor for it, needs the page at gpa: 1 = it is mapped now, 0 = no region is there, -ENOMEM and other
  * errnos = it cannot be had. In the process that registered the region.
@@ -164,6 +167,7 @@ void bh_interrupt_asserted(struct bh_partition *p, const struct hv_input_assert_
 
 /* vp.c */
 long bh_vp_create(struct bh_partition *p, unsigned long arg);
+long bh_vp_open(struct bh_partition *p, unsigned long arg);
 void bh_vp_release(struct bh_vp *vp);
 
 /* run.c */

@@ -142,26 +142,71 @@ static int remove_region(struct bh_partition *p, const struct mshv_user_mem_regi
 	return 0;
 }
 
+/* What is pinned and mapped stays so, and nobody needs an address space for it; only what is populated from now on comes from the new one. */
+static int move_region(struct bh_partition *p, const struct mshv_user_mem_region *args)
+{
+	struct bh_region *r = find_overlap(p, args->guest_pfn, args->size >> PAGE_SHIFT);
+	int rc;
+
+	if (!r || r->gfn != args->guest_pfn || r->pages != args->size >> PAGE_SHIFT ||
+	    r->writable != !!(args->flags & BIT(MSHV_SET_MEM_BIT_WRITABLE)))
+		return -EINVAL;
+	if (r->mm != current->mm && atomic_read(&r->mm->mm_users))
+		return -EBUSY;
+	rc = check_user_range(args->userspace_addr, args->size, r->writable);
+	if (rc)
+		return rc;
+	mmgrab(current->mm);
+	mmdrop(r->mm);
+	r->mm = current->mm;
+	r->address = args->userspace_addr;
+	return 0;
+}
+
+static int copy_region(struct mshv_user_mem_region *args, unsigned long arg)
+{
+	bool unmap;
+
+	if (copy_from_user(args, (void __user *)arg, sizeof(*args)))
+		return -EFAULT;
+	unmap = args->flags & BIT(MSHV_SET_MEM_BIT_UNMAP);
+	if (!args->size || !PAGE_ALIGNED(args->size) || memchr_inv(args->rsvd, 0, sizeof(args->rsvd)) ||
+	    args->flags &
+		    ~(BIT(MSHV_SET_MEM_BIT_WRITABLE) | BIT(MSHV_SET_MEM_BIT_EXECUTABLE) | BIT(MSHV_SET_MEM_BIT_UNMAP)))
+		return -EINVAL;
+	if (args->guest_pfn >= GFN_MAX || args->size >> PAGE_SHIFT > GFN_MAX - args->guest_pfn)
+		return -EINVAL;
+	if (!unmap && (!PAGE_ALIGNED(args->userspace_addr) || args->userspace_addr + args->size < args->userspace_addr))
+		return -EINVAL;
+	return 0;
+}
+
 long bh_set_guest_memory(struct bh_partition *p, unsigned long arg)
 {
 	struct mshv_user_mem_region args;
-	bool unmap;
-	int rc;
+	int rc = copy_region(&args, arg);
 
-	if (copy_from_user(&args, (void __user *)arg, sizeof(args)))
-		return -EFAULT;
-	unmap = args.flags & BIT(MSHV_SET_MEM_BIT_UNMAP);
-	if (!args.size || !PAGE_ALIGNED(args.size) || memchr_inv(args.rsvd, 0, sizeof(args.rsvd)) ||
-	    args.flags &
-		    ~(BIT(MSHV_SET_MEM_BIT_WRITABLE) | BIT(MSHV_SET_MEM_BIT_EXECUTABLE) | BIT(MSHV_SET_MEM_BIT_UNMAP)))
-		return -EINVAL;
-	if (args.guest_pfn >= GFN_MAX || args.size >> PAGE_SHIFT > GFN_MAX - args.guest_pfn)
-		return -EINVAL;
-	if (!unmap && (!PAGE_ALIGNED(args.userspace_addr) || args.userspace_addr + args.size < args.userspace_addr))
-		return -EINVAL;
+	if (rc)
+		return rc;
 	if (mutex_lock_killable(&p->lock))
 		return -EINTR;
-	rc = unmap ? remove_region(p, &args) : add_region(p, &args);
+	rc = args.flags & BIT(MSHV_SET_MEM_BIT_UNMAP) ? remove_region(p, &args) : add_region(p, &args);
+	mutex_unlock(&p->lock);
+	return rc;
+}
+
+long bh_move_memory(struct bh_partition *p, unsigned long arg)
+{
+	struct mshv_user_mem_region args;
+	int rc = copy_region(&args, arg);
+
+	if (!rc && args.flags & BIT(MSHV_SET_MEM_BIT_UNMAP))
+		rc = -EINVAL;
+	if (rc)
+		return rc;
+	if (mutex_lock_killable(&p->lock))
+		return -EINTR;
+	rc = move_region(p, &args);
 	mutex_unlock(&p->lock);
 	return rc;
 }

@@ -155,6 +155,10 @@ static long partition_ioctl(struct file *file, unsigned int cmd, unsigned long a
 		return bh_release_memory(p, arg);
 	case BULKHEAD_PARTITION_INFO:
 		return partition_info(p, arg);
+	case BULKHEAD_OPEN_VP:
+		return bh_vp_open(p, arg);
+	case BULKHEAD_MOVE_MEMORY:
+		return bh_move_memory(p, arg);
 	}
 	return -ENOTTY;
 }

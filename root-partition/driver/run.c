@@ -131,7 +131,7 @@ static bool dispatch(struct bh_vp *vp, u64 *result)
 	smp_store_mb(vp->mode, BH_VP_IN_GUEST);
 	if (likely(!must_return(vp) && !need_resched() && READ_ONCE(bh_running))) {
 		vp->in->flags =
-			(vp->message_state == BH_MESSAGE_DELIVERED ? HV_DISPATCH_VP_FLAG_CLEAR_INTERCEPT_SUSPEND : 0) |
+			(vp->message_state >= BH_MESSAGE_DELIVERED ? HV_DISPATCH_VP_FLAG_CLEAR_INTERCEPT_SUSPEND : 0) |
 			(READ_ONCE(vp->events->words) ? HV_DISPATCH_VP_FLAG_SCAN_INTERRUPT_INJECTION : 0);
 		*result = bh_hypercall(HVCALL_DISPATCH_VP, vp->in_pa, vp->out_pa);
 		done = true;
@@ -171,7 +171,10 @@ static void after_run(struct bh_vp *vp)
 
 static int deliver_message(struct bh_vp *vp, unsigned long arg)
 {
-	if (copy_to_user((void __user *)arg, page_address(vp->message_page), MSHV_RUN_VP_BUF_SZ))
+	struct hv_message *message = page_address(vp->message_page);
+
+	message->header.sender = vp->messages;
+	if (copy_to_user((void __user *)arg, message, MSHV_RUN_VP_BUF_SZ))
 		return -EFAULT;
 	vp->message_state = BH_MESSAGE_DELIVERED;
 	return 0;
@@ -227,7 +230,8 @@ static int run(struct bh_vp *vp)
 		after_run(vp);
 		if (vp->out->dispatch_event == HV_VP_DISPATCH_EVENT_INTERCEPT) {
 			rc = populate(vp);
-			vp->message_state = rc ? BH_MESSAGE_DELIVERED : BH_MESSAGE_PENDING;
+			vp->message_state = rc ? BH_MESSAGE_SETTLED : BH_MESSAGE_PENDING;
+			vp->messages += !rc;
 			if (rc <= 0)
 				return rc;
 			continue;

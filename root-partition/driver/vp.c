@@ -279,7 +279,29 @@ release:
 	return rc;
 }
 
-long bh_vp_create(struct bh_partition *p, unsigned long arg)
+/* With the partition's lock. *ret_file holds the partition. */
+static int open_locked(struct bh_partition *p, u32 index, struct file **ret_file)
+{
+	struct bh_vp *vp = p->vp[index];
+	struct file *file;
+
+	if (!vp)
+		return -ENOENT;
+	if (!mutex_trylock(&vp->run_lock))
+		return -EBUSY;
+	file = anon_inode_getfile("mshv_vp", &vp_fops, vp, O_RDWR);
+	if (!IS_ERR(file)) {
+		kref_get(&p->ref);
+		if (vp->message_state == BH_MESSAGE_DELIVERED)
+			vp->message_state = BH_MESSAGE_PENDING;
+		*ret_file = file;
+	}
+	mutex_unlock(&vp->run_lock);
+	return PTR_ERR_OR_ZERO(file);
+}
+
+static long vp_file(struct bh_partition *p, unsigned long arg,
+		    int (*get_locked)(struct bh_partition *p, u32 index, struct file **ret_file))
 {
 	struct mshv_create_vp args;
 	struct file *file;
@@ -294,7 +316,7 @@ long bh_vp_create(struct bh_partition *p, unsigned long arg)
 		return fd;
 	rc = -EINTR;
 	if (!mutex_lock_killable(&p->lock)) {
-		rc = create_locked(p, args.vp_index, &file);
+		rc = get_locked(p, args.vp_index, &file);
 		mutex_unlock(&p->lock);
 	}
 	if (rc) {
@@ -303,4 +325,14 @@ long bh_vp_create(struct bh_partition *p, unsigned long arg)
 	}
 	fd_install(fd, file);
 	return fd;
+}
+
+long bh_vp_create(struct bh_partition *p, unsigned long arg)
+{
+	return vp_file(p, arg, create_locked);
+}
+
+long bh_vp_open(struct bh_partition *p, unsigned long arg)
+{
+	return vp_file(p, arg, open_locked);
 }

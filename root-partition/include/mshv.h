@@ -187,4 +187,19 @@ struct bulkhead_release_memory {
 };
 #define BULKHEAD_RELEASE_MEMORY _IOW(MSHV_IOCTL, 0x87, struct bulkhead_release_memory)
 
+/* For a successor, who has the partition's descriptor from a process that has died. */
+
+/**
+ * Partition: a descriptor of a VP that exists. EBUSY: somebody runs it. The message that RUN_VP gave last and that no further RUN_VP has
+ * completed is given again; it has its number (header.sender, which counts a VP's messages from 1) still.
+ */
+#define BULKHEAD_OPEN_VP _IOW(MSHV_IOCTL, 0x88, struct mshv_create_vp)
+
+/**
+ * Partition: the same memory as in a call of SET_GUEST_MEMORY, at another address or in another process; the caller sees to it that it
+ * is the same. Nothing changes for the child: what is mapped stays mapped. EINVAL: there is no such range; EBUSY: the process that it
+ * belongs to is there still.
+ */
+#define BULKHEAD_MOVE_MEMORY _IOW(MSHV_IOCTL, 0x89, struct mshv_user_mem_region)
+
 #endif

@@ -75,7 +75,7 @@ void mshv_partition_close(struct mshv_partition *pt)
 	pt->fd = -1;
 }
 
-static int set_memory(const struct mshv_partition *pt, uint64_t gpa, const void *host, uint64_t size, uint8_t flags)
+static int set_memory(const struct mshv_partition *pt, unsigned long request, uint64_t gpa, const void *host, uint64_t size, uint8_t flags)
 {
 	struct mshv_user_mem_region region = {
 		.size = size,
@@ -84,21 +84,27 @@ static int set_memory(const struct mshv_partition *pt, uint64_t gpa, const void 
 		.flags = flags,
 	};
 
-	return xioctl(pt->fd, MSHV_SET_GUEST_MEMORY, &region);
+	return xioctl(pt->fd, request, &region);
+}
+
+static uint8_t map_flags(bool writable)
+{
+	return (uint8_t)(1u << MSHV_SET_MEM_BIT_EXECUTABLE | (writable ? 1u << MSHV_SET_MEM_BIT_WRITABLE : 0));
 }
 
 int mshv_partition_map(const struct mshv_partition *pt, uint64_t gpa, const void *host, uint64_t size, bool writable)
 {
-	uint8_t flags = 1u << MSHV_SET_MEM_BIT_EXECUTABLE;
+	return set_memory(pt, MSHV_SET_GUEST_MEMORY, gpa, host, size, map_flags(writable));
+}
 
-	if (writable)
-		flags |= 1u << MSHV_SET_MEM_BIT_WRITABLE;
-	return set_memory(pt, gpa, host, size, flags);
+int mshv_partition_move(const struct mshv_partition *pt, uint64_t gpa, const void *host, uint64_t size, bool writable)
+{
+	return set_memory(pt, BULKHEAD_MOVE_MEMORY, gpa, host, size, map_flags(writable));
 }
 
 int mshv_partition_unmap(const struct mshv_partition *pt, uint64_t gpa, const void *host, uint64_t size)
 {
-	return set_memory(pt, gpa, host, size, 1u << MSHV_SET_MEM_BIT_UNMAP);
+	return set_memory(pt, MSHV_SET_GUEST_MEMORY, gpa, host, size, 1u << MSHV_SET_MEM_BIT_UNMAP);
 }
 
 int mshv_partition_release(const struct mshv_partition *pt, uint64_t gpa, uint64_t size)
@@ -207,13 +213,13 @@ static void *map_page(int fd, unsigned int page, int protection)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-int mshv_vp_create(const struct mshv_partition *pt, uint32_t index, struct mshv_vp *ret)
+static int get_vp(const struct mshv_partition *pt, unsigned long request, uint32_t index, struct mshv_vp *ret)
 {
 	struct mshv_create_vp args = { .vp_index = index };
 	struct mshv_vp vp = { .index = index };
 	int rc;
 
-	vp.fd = xioctl(pt->fd, MSHV_CREATE_VP, &args);
+	vp.fd = xioctl(pt->fd, request, &args);
 	if (vp.fd < 0)
 		return vp.fd;
 	vp.registers = map_page(vp.fd, MSHV_VP_MMAP_OFFSET_REGISTERS, PROT_READ | PROT_WRITE);
@@ -228,6 +234,16 @@ fail:
 	rc = -errno;
 	mshv_vp_close(&vp);
 	return rc;
+}
+
+int mshv_vp_create(const struct mshv_partition *pt, uint32_t index, struct mshv_vp *ret)
+{
+	return get_vp(pt, MSHV_CREATE_VP, index, ret);
+}
+
+int mshv_vp_open(const struct mshv_partition *pt, uint32_t index, struct mshv_vp *ret)
+{
+	return get_vp(pt, BULKHEAD_OPEN_VP, index, ret);
 }
 
 void mshv_vp_close(struct mshv_vp *vp)

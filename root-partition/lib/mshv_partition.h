@@ -38,6 +38,8 @@ void mshv_partition_close(struct mshv_partition *pt);
 
 /** Maps (and pins) host memory at a guest-physical address. All of it page aligned. */
 int mshv_partition_map(const struct mshv_partition *pt, uint64_t gpa, const void *host, uint64_t size, bool writable);
+/** What a process that has died had mapped, from this process from now on. -EBUSY: it is not dead yet. */
+int mshv_partition_move(const struct mshv_partition *pt, uint64_t gpa, const void *host, uint64_t size, bool writable);
 int mshv_partition_unmap(const struct mshv_partition *pt, uint64_t gpa, const void *host, uint64_t size);
 
 /** Gives pages of a mapped range back to the root, as BULKHEAD_RELEASE_MEMORY: what the guest touches again is empty memory. */
@@ -62,6 +64,8 @@ int mshv_partition_assert_interrupt(const struct mshv_partition *pt, uint32_t ty
 
 /** Creates VP index with its shared pages. */
 int mshv_vp_create(const struct mshv_partition *pt, uint32_t index, struct mshv_vp *ret);
+/** A VP of a process that has died: its first run gives the message again that was not completed there. */
+int mshv_vp_open(const struct mshv_partition *pt, uint32_t index, struct mshv_vp *ret);
 void mshv_vp_close(struct mshv_vp *vp);
 /** Runs until an exit for the VMM: 0 and *message, or -EINTR after a kick or signal. For the VP's own thread. */
 int mshv_vp_run(const struct mshv_vp *vp, struct hv_message *message);

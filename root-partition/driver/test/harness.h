@@ -71,6 +71,8 @@ void child_touch(struct child *c, uint64_t gpa);
 /** The same with code that writes an MSR. */
 void child_wrmsr(struct child *c, uint32_t msr, uint32_t value);
 
+/** successor.c */
+void successor_goes_on(void);
 /** nonsense.c: that many random calls. */
 void nonsense(uint64_t seed, unsigned int rounds);
 

@@ -100,7 +100,7 @@ static void any_memory(int fd)
 		.flags = (uint8_t)(random64() % 8),
 	};
 
-	ioctl(fd, MSHV_SET_GUEST_MEMORY, &region);
+	ioctl(fd, random64() % 4 ? MSHV_SET_GUEST_MEMORY : BULKHEAD_MOVE_MEMORY, &region);
 }
 
 static void any_ioctl(int fd)
@@ -108,14 +108,14 @@ static void any_ioctl(int fd)
 	static const unsigned long numbers[] = {
 		MSHV_INITIALIZE_PARTITION, MSHV_CREATE_VP, MSHV_IRQFD, MSHV_SET_MSI_ROUTING, MSHV_RUN_VP,
 		MSHV_GET_VP_STATE, MSHV_SET_VP_STATE, BULKHEAD_SIGNALFD, BULKHEAD_MESSAGE_PORT, BULKHEAD_SIGNAL_EVENT,
-		BULKHEAD_PARTITION_INFO, BULKHEAD_VP_INFO, BULKHEAD_HOST_INFO, BULKHEAD_KICK_VP,
+		BULKHEAD_PARTITION_INFO, BULKHEAD_VP_INFO, BULKHEAD_HOST_INFO, BULKHEAD_KICK_VP, BULKHEAD_OPEN_VP,
 	};
 	unsigned long number = numbers[random64() % (sizeof numbers / sizeof numbers[0])];
 	int result;
 
 	fill_input();
 	result = ioctl(fd, number, random64() % 16 ? (unsigned long)&input : any_number());
-	if (number == MSHV_CREATE_VP && result > 2)
+	if ((number == MSHV_CREATE_VP || number == BULKHEAD_OPEN_VP) && result > 2)
 		close(result);
 }
 
