@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-#define WORKER_PROTOCOL_VERSION 1u
+#define WORKER_PROTOCOL_VERSION 2u
 #define WORKER_MAX_DISKS 16u
 #define WORKER_NAME_MAX 64u
 #define WORKER_MAX_INTERFACES 8u
@@ -107,6 +107,10 @@ struct worker_config {
 	char     cmdline[2048];
 	/* Dynamic memory; startup_bytes 0: all of the file is the guest's from the start. The file has room for what the layout leaves out. */
 	uint64_t startup_bytes, maximum_bytes;
+	/* A successor gets its predecessor's memory, state and partition, when nothing of it touches the guest or its disks any more. */
+	int32_t  partition_fd;       /* -1: a fresh start */
+	uint32_t partition_resets;   /* reset_count of the hold */
+	int32_t  life_fd[2];         /* a pipe for WORKER_HELD_LIFE; -1: nobody takes this worker's place, nothing is held */
 };
 
 /* Every message: header, then the body of that type. One packet each, without descriptors unless the type says so. */
@@ -138,6 +142,7 @@ enum worker_message_type {
 	WORKER_FREEZE,               /* struct worker_freeze */
 	WORKER_COPY,                 /* struct worker_copy, with the file's descriptor in a control message */
 	/* worker to daemon */
+	WORKER_HOLD = 3,             /* struct worker_hold, once after accept and after every reset */
 	WORKER_MEMORY = 2,           /* struct worker_memory, on every change; only with dynamic memory */
 	WORKER_REPLY = 64,           /* struct worker_reply */
 	WORKER_STATS,                /* struct worker_stats */
@@ -230,6 +235,21 @@ struct worker_memory {
 	uint64_t target_bytes, assigned_bytes, added_bytes, ballooned_bytes;
 	uint64_t demand_bytes, available_bytes;  /* as the guest says */
 	uint64_t resident_bytes;     /* what its memory takes of the root's now */
+};
+
+/** With what the daemon holds for a successor, as descriptors in this order. */
+enum worker_held {
+	WORKER_HELD_PARTITION,
+	WORKER_HELD_MEMORY,
+	WORKER_HELD_STATE,
+	WORKER_HELD_LIFE,            /* reads as ended when the worker is gone and none of its disk requests is under way any more */
+	WORKER_HELD_COUNT
+};
+
+struct worker_hold {
+	struct worker_message header;
+	uint32_t reset_count;        /* the partition is that of so many resets */
+	uint32_t reserved;
 };
 
 #define WORKER_KVP_KEY   768u        /* bytes of UTF-8 with the NUL, as IC_KVP_KEY_MAX and IC_KVP_VALUE_MAX */

@@ -110,7 +110,8 @@ int config_check(const struct worker_config *c, char *why, size_t size)
 		{ "mshv", c->mshv_fd, 0 },       { "state", c->state_fd, 0 },
 		{ "memory", c->memory_fd, 0 },   { "kernel", c->kernel_fd, 0 },
 		{ "initrd", c->initrd_fd, 1 },   { "console", c->console_fd, 1 },
-		{ "console log", c->console_log_fd, 1 }, { "log", c->log_fd, 1 },
+		{ "partition", c->partition_fd, 1 },
+		{ "life", c->life_fd[0], 1 },  { "life", c->life_fd[1], 1 }, { "console log", c->console_log_fd, 1 }, { "log", c->log_fd, 1 },
 	};
 	unsigned int i;
 	int rc;

@@ -20,7 +20,7 @@ void console_put(struct console *c, uint8_t byte)
 	bool wake;
 
 	pthread_mutex_lock(&c->lock);
-	c->ring[c->head++ % CONSOLE_RING_SIZE] = byte;
+	c->state->ring[c->state->head++ % CONSOLE_RING_SIZE] = byte;
 	wake = !c->flush_asked;
 	c->flush_asked = true;
 	pthread_mutex_unlock(&c->lock);
@@ -53,12 +53,12 @@ static size_t ring_copy(struct console *c, uint64_t *position, uint8_t *buffer, 
 	size_t i, n;
 
 	pthread_mutex_lock(&c->lock);
-	if (c->head > CONSOLE_RING_SIZE && *position < c->head - CONSOLE_RING_SIZE)
-		*position = c->head - CONSOLE_RING_SIZE;
-	available = c->head - *position;
+	if (c->state->head > CONSOLE_RING_SIZE && *position < c->state->head - CONSOLE_RING_SIZE)
+		*position = c->state->head - CONSOLE_RING_SIZE;
+	available = c->state->head - *position;
 	n = available < size ? (size_t)available : size;
 	for (i = 0; i < n; i++)
-		buffer[i] = c->ring[(*position + i) % CONSOLE_RING_SIZE];
+		buffer[i] = c->state->ring[(*position + i) % CONSOLE_RING_SIZE];
 	pthread_mutex_unlock(&c->lock);
 	return n;
 }
@@ -128,10 +128,10 @@ static void log_append(struct console *c)
 	ssize_t written;
 	size_t n;
 
-	while (c->log_fd >= 0 && (n = ring_copy(c, &c->log_position, bytes, sizeof bytes)) > 0) {
+	while (c->log_fd >= 0 && (n = ring_copy(c, &c->state->log_position, bytes, sizeof bytes)) > 0) {
 		written = write(c->log_fd, bytes, n);
 		/* A log that cannot be written loses output; the guest goes on. */
-		c->log_position += written > 0 ? (uint64_t)written : n;
+		c->state->log_position += written > 0 ? (uint64_t)written : n;
 		c->log_size += n;
 		if (c->log_size >= CONSOLE_LOG_MAX && ftruncate(c->log_fd, 0) == 0)
 			c->log_size = 0;
@@ -289,13 +289,14 @@ static void woken(uv_async_t *wake)
 		uv_timer_start(&c->timer, timer_due, FLUSH_DELAY_MS, 0);
 }
 
-int console_init(struct console *c, uv_loop_t *loop, int listen_fd, int log_fd)
+int console_init(struct console *c, struct console_state *state, uv_loop_t *loop, int listen_fd, int log_fd)
 {
 	struct stat st;
 	int rc;
 
 	memset(c, 0, sizeof *c);
 	pthread_mutex_init(&c->lock, NULL);
+	c->state = state;
 	c->listen_fd = listen_fd;
 	c->log_fd = log_fd;
 	if (log_fd >= 0 && fstat(log_fd, &st) == 0)

@@ -20,6 +20,13 @@
 
 struct console;
 
+/** What a successor needs; no pointers. */
+struct console_state {
+	uint64_t head;               /* bytes ever written */
+	uint64_t log_position;       /* of them in the log */
+	uint8_t  ring[CONSOLE_RING_SIZE];
+};
+
 struct console_viewer {
 	uv_poll_t poll;
 	struct console *console;
@@ -30,15 +37,14 @@ struct console_viewer {
 
 struct console {
 	pthread_mutex_t lock;        /* ring, head and input: VP threads and the loop */
-	uint8_t ring[CONSOLE_RING_SIZE];
-	uint64_t head;               /* bytes ever written */
+	struct console_state *state;
 	uint8_t input[CONSOLE_INPUT_SIZE];
 	uint32_t input_head, input_count;
 	bool flush_asked;            /* the loop knows already */
 
 	/* The loop's alone. */
 	int listen_fd, log_fd;
-	uint64_t log_position, log_size;
+	uint64_t log_size;
 	uv_poll_t listener;
 	uv_async_t wake;
 	uv_timer_t timer;
@@ -48,8 +54,8 @@ struct console {
 	void *context;
 };
 
-/** listen_fd, log_fd: -1 = none; both stay the caller's. */
-int console_init(struct console *console, uv_loop_t *loop, int listen_fd, int log_fd);
+/** listen_fd, log_fd: -1 = none; both stay the caller's. state: zeroed or a predecessor's. */
+int console_init(struct console *console, struct console_state *state, uv_loop_t *loop, int listen_fd, int log_fd);
 /** Makes a pair of descriptors a viewer: the terminal of a worker that was started by hand. */
 int console_attach(struct console *console, int in_fd, int out_fd);
 /** Any thread. */

@@ -43,12 +43,39 @@ static void client_send(struct control *c, const void *packet, size_t size)
 		client_drop(c);
 }
 
+/** Gives the daemon what a successor will need, when it does not have it yet. */
+static void send_hold(struct control *c)
+{
+	const struct machine *m = c->machine;
+	const int fds[WORKER_HELD_COUNT] = {
+		[WORKER_HELD_PARTITION] = m->partition.fd, [WORKER_HELD_MEMORY] = m->config.memory_fd,
+		[WORKER_HELD_STATE] = m->config.state_fd, [WORKER_HELD_LIFE] = m->config.life_fd[0],
+	};
+	struct worker_hold hold = { .header = { .type = WORKER_HOLD, .size = sizeof hold }, .reset_count = m->state->reset_count };
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof fds)];
+	} control = { 0 };
+	struct iovec iov = { &hold, sizeof hold };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+
+	if (machine_over(m) || m->config.life_fd[0] < 0 || m->partition.fd < 0 || c->held_resets == m->state->reset_count + 1)
+		return;
+	control.header = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof fds) };
+	memcpy(CMSG_DATA(&control.header), fds, sizeof fds);
+	if (sendmsg(c->client_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		client_drop(c);
+	else
+		c->held_resets = m->state->reset_count + 1;
+}
+
 void control_send_status(struct control *c)
 {
 	struct worker_status status;
 
 	if (c->client_fd < 0)
 		return;
+	send_hold(c);
 	machine_status(c->machine, &status);
 	client_send(c, &status, sizeof status);
 }
@@ -341,6 +368,7 @@ static void listener_poll(uv_poll_t *poll, int status, int events)
 	if (c->client_fd < 0)
 		return;
 	c->client_number++;
+	c->held_resets = 0;
 	uv_poll_stop(&c->listener);
 	uv_poll_init(c->machine->loop, &c->client, c->client_fd);
 	c->client.data = c;

@@ -11,6 +11,7 @@ struct control {
 	struct machine *machine;
 	int listen_fd, client_fd;    /* client_fd -1: no daemon now */
 	uv_poll_t listener, client;
+	uint32_t held_resets;        /* of the partition that the client has, plus 1; 0: it has none */
 	uint64_t client_number;      /* how many there were: an answer is for who asked */
 };
 

@@ -40,7 +40,6 @@ void devices_init(struct devices *d)
 	pthread_mutex_init(&d->lock, NULL);
 	d->uart = (struct uart){ &d->state->uart, &uart_ops, d };
 	d->ioapic = (struct ioapic){ &d->state->ioapic, d->send_interrupt, d->context };
-	devices_reset(d);
 }
 
 void devices_reset(struct devices *d)

@@ -37,7 +37,7 @@ struct devices {
 	unsigned int mmio_seen_count;
 };
 
-/** The caller has set state, console, send_interrupt and context. */
+/** The caller has set state, console, send_interrupt and context. The state is a predecessor's, or devices_reset follows. */
 void devices_init(struct devices *devices);
 /** Power-on state, for a reset of the machine. */
 void devices_reset(struct devices *devices);

@@ -16,6 +16,7 @@
 #include "loader.h"
 #include "log.h"
 #include "services.h"
+#include "takeover.h"
 
 void machine_changed(struct machine *m)
 {
@@ -63,11 +64,21 @@ static int fail(int rc, const char *what)
 	return rc;
 }
 
+static uint64_t realtime_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 static int map_state(struct machine *m)
 {
 	const size_t size = sizeof *m->state;
 	void *p;
 
+	if (machine_is_successor(m))
+		return takeover_map_state(m);
 	if (ftruncate(m->config.state_fd, (off_t)size) < 0)
 		return -errno;
 	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, m->config.state_fd, 0);
@@ -77,6 +88,7 @@ static int map_state(struct machine *m)
 	m->state->magic = STATE_MAGIC;
 	m->state->version = STATE_VERSION;
 	m->state->size = (uint32_t)size;
+	m->state->start_realtime_ns = realtime_ns();
 	return 0;
 }
 
@@ -171,6 +183,7 @@ static void handle_crash_message(struct machine *m, const struct event *e)
 	if (page != NULL)
 		memcpy(text, page, size = p[4]);
 	crash_reason(p, text, size, m->reason, sizeof m->reason);
+	memcpy(m->state->reason, m->reason, sizeof m->state->reason);
 	log_line("guest reported a crash: %#llx %#llx %#llx %#llx %#llx", (unsigned long long)p[0], (unsigned long long)p[1],
 		 (unsigned long long)p[2], (unsigned long long)p[3], (unsigned long long)p[4]);
 	log_guest_text("guest: ", text, size);
@@ -221,15 +234,26 @@ static void console_escape(void *context)
 	machine_stop(context, WORKER_STOP_TURNED_OFF, "turned off at the console");
 }
 
+/** From nothing; or from a guest that was lost in a reset, of which nothing is kept. */
+static int start_guest(struct machine *m)
+{
+	int rc;
+
+	if (machine_is_successor(m)) {
+		close(m->config.partition_fd);
+		takeover_forget_guest(m);
+	}
+	rc = open_partition(m);
+	m->timing.mapped = log_elapsed_us();
+	return rc < 0 ? rc : load_guest(m);
+}
+
 int machine_create(struct machine *m)
 {
-	struct timespec now;
 	unsigned int i;
 	int rc;
 
 	m->timing.begun = log_elapsed_us();
-	clock_gettime(CLOCK_REALTIME, &now);
-	m->start_realtime_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	m->run_state = WORKER_STATE_STARTING;
 	m->partition = MSHV_PARTITION_NONE;
 	for (i = 0; i < HV_MAX_VPS; i++)
@@ -245,7 +269,7 @@ int machine_create(struct machine *m)
 		guest_memory_limit(&m->memory, m->config.startup_bytes);
 	rc = uv_async_init(m->loop, &m->wake, woken);
 	if (rc == 0)
-		rc = console_init(&m->console, m->loop, m->config.console_fd, m->config.console_log_fd);
+		rc = console_init(&m->console, &m->state->console, m->loop, m->config.console_fd, m->config.console_log_fd);
 	if (rc < 0)
 		return fail(rc, "console");
 	m->wake.data = m;
@@ -253,12 +277,14 @@ int machine_create(struct machine *m)
 	m->console.on_escape = console_escape;
 	m->console.context = m;
 
-	event_queue_init(&m->events);
+	event_queue_init(&m->events, &m->state->events);
 	m->devices.state = m->state;
 	m->devices.console = &m->console;
 	m->devices.send_interrupt = send_interrupt;
 	m->devices.context = m;
 	devices_init(&m->devices);
+	if (!machine_is_successor(m))
+		devices_reset(&m->devices);
 	m->vps.devices = &m->devices;
 	m->vps.events = &m->events;
 	m->vps.memory = &m->memory;
@@ -266,10 +292,7 @@ int machine_create(struct machine *m)
 	m->vps.first_run = first_run;
 	m->vps.context = m;
 
-	rc = open_partition(m);
-	m->timing.mapped = log_elapsed_us();
-	if (rc == 0)
-		rc = load_guest(m);
+	rc = takeover_is_possible(m) ? takeover_partition(m) : start_guest(m);
 	if (rc < 0)
 		return rc;
 	m->timing.loaded = log_elapsed_us();
@@ -278,6 +301,7 @@ int machine_create(struct machine *m)
 		rc = services_connect(m->services);
 	if (rc < 0)
 		return fail(rc, "VMBus");
+	m->state->resetting = 0;
 	rc = vp_set_start(&m->vps, m->config.vp_count);
 	m->timing.ready = log_elapsed_us();
 	return rc < 0 ? fail(rc, "VP threads") : 0;
@@ -295,6 +319,7 @@ void machine_resume(struct machine *m)
 	if (m->run_state == WORKER_STATE_PAUSED)
 		services_resumed(m->services);
 	m->run_state = WORKER_STATE_RUNNING;
+	m->state->paused = 0;
 	vp_set_open_gate(&m->vps);
 	machine_changed(m);
 }
@@ -305,6 +330,7 @@ void machine_pause(struct machine *m)
 		return;
 	vp_set_close_gate(&m->vps);
 	m->run_state = WORKER_STATE_PAUSED;
+	m->state->paused = 1;
 	machine_changed(m);
 }
 
@@ -317,12 +343,13 @@ void machine_reset(struct machine *m)
 		return;
 	log_line("reset");
 	vp_set_close_gate(&m->vps);
+	m->state->resetting = 1;
 	services_reset(m->services);
 	vp_set_forget_events(&m->vps);
 	devices_reset(&m->devices);
 	close_partition(m);
 	m->state->reset_count++;
-	m->reason[0] = '\0';
+	m->reason[0] = m->state->reason[0] = '\0';
 	rc = open_partition(m);
 	if (rc == 0)
 		rc = load_guest(m);
@@ -332,9 +359,11 @@ void machine_reset(struct machine *m)
 		machine_stop(m, WORKER_STOP_INTERNAL, "reset failed: %s", strerror(-rc));
 		return;
 	}
+	/* The daemon gets the new partition before the guest counts as there again. */
+	machine_changed(m);
+	m->state->resetting = 0;
 	if (was_running)
 		vp_set_open_gate(&m->vps);
-	machine_changed(m);
 }
 
 void machine_stop(struct machine *m, enum worker_stop_cause cause, const char *format, ...)
@@ -368,7 +397,7 @@ void machine_status(const struct machine *m, struct worker_status *ret)
 		.pid = (uint32_t)getpid(),
 		.reset_count = m->state->reset_count,
 		.guest_crashes = m->state->guest_crashes,
-		.start_realtime_ns = m->start_realtime_ns,
+		.start_realtime_ns = m->state->start_realtime_ns,
 	};
 	memcpy(ret->reason, m->reason, sizeof ret->reason);
 	services_status(m->services, ret);

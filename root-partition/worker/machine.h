@@ -37,7 +37,6 @@ struct machine {
 	enum worker_state run_state;
 	enum worker_stop_cause stop_cause;
 	uint32_t exit_code;          /* of the debug exit port */
-	uint64_t start_realtime_ns;
 	struct {
 		uint64_t begun, mapped, loaded, ready; /* us since exec, of the first start */
 	} timing;
@@ -47,8 +46,14 @@ struct machine {
 	void *context;
 };
 
+/** Whether it goes on with a guest that a predecessor has started. */
+static inline bool machine_is_successor(const struct machine *machine)
+{
+	return machine->config.partition_fd >= 0;
+}
+
 /**
- * Builds everything up to a child that has not run yet. machine->config, ->loop and ->host are set. Returns 0 or a negative
+ * Builds everything up to a child that does not run yet. machine->config, ->loop and ->host are set. Returns 0 or a negative
  * errno, logged.
  */
 int machine_create(struct machine *machine);

@@ -76,6 +76,22 @@ static int report_failed_start(struct worker *w, int rc)
 	return w->control_fd >= 0 ? EXIT_CRASH : EXIT_START;
 }
 
+/** The ring's reference to the writing end is the last one: the ring goes when the kernel has ended its last request. */
+static void tie_life(struct machine *m)
+{
+	int *life = m->config.life_fd;
+
+	if (life[0] < 0)
+		return;
+	if (host_loop_register_file(m->host, life[1]) < 0) {
+		log_line("no worker can take this guest over: the ring takes no files");
+		life[0] = -1;
+		return;
+	}
+	close(life[1]);
+	life[1] = -1;
+}
+
 static int outcome(const struct machine *m)
 {
 	if (m->run_state != WORKER_STATE_OFF)
@@ -101,6 +117,7 @@ static int run(struct worker *w)
 		log_line("io_uring: %s", strerror(-rc));
 		return report_failed_start(w, rc);
 	}
+	tie_life(m);
 	guest_memory_allow_huge_pages();
 	rc = sandbox_drop(m->config.uid, m->config.gid, m->config.vsock.directory_fd);
 	if (rc == 0)
@@ -118,7 +135,7 @@ static int run(struct worker *w)
 		rc = sandbox_filter(m->config.vsock.directory_fd >= 0);
 	if (rc < 0)
 		return report_failed_start(w, rc);
-	if (m->config.start_paused)
+	if (machine_is_successor(m) ? m->state->paused : m->config.start_paused)
 		machine_pause(m);
 	else
 		machine_resume(m);
@@ -155,7 +172,8 @@ int main(int argc, char **argv)
 	int config_fd;
 
 	log_elapsed_us();
-	w.control_fd = -1;
+	w.control_fd = w.control.client_fd = -1;
+	w.machine.config.partition_fd = -1;
 	if (argc < 2 || take_flag(&argc, argv, "--help")) {
 		fputs(standalone_help, argc < 2 ? stderr : stdout);
 		return argc < 2 ? EXIT_START : EXIT_OFF;

@@ -26,10 +26,11 @@ static int compare(const void *a, const void *b)
 
 void sandbox_close_others(const struct worker_config *c, const int *keep, unsigned int keep_count)
 {
-	int fds[3 + 10 + WORKER_MAX_DISKS + WORKER_MAX_INTERFACES * WORKER_MAX_QUEUES + 8] = { 0, 1, 2, c->mshv_fd, c->state_fd, c->memory_fd, c->kernel_fd,
+	int fds[3 + 13 + WORKER_MAX_DISKS + WORKER_MAX_INTERFACES * WORKER_MAX_QUEUES + 8] = { 0, 1, 2, c->mshv_fd, c->state_fd, c->memory_fd, c->kernel_fd,
 						  c->initrd_fd, c->console_fd, c->console_log_fd, c->log_fd,
-						  c->vsock.directory_fd, c->vsock.listen_fd };
-	unsigned int n = 13, i, j;
+						  c->vsock.directory_fd, c->vsock.listen_fd, c->partition_fd,
+						  c->life_fd[0], c->life_fd[1] };
+	unsigned int n = 16, i, j;
 	int next = 0;
 
 	for (i = 0; i < c->disk_count; i++)
@@ -124,6 +125,7 @@ static const struct {
 	{ SCMP_SYS(close),            "sockets, VPs at a reset" },
 	{ SCMP_SYS(accept4),          "console viewers, the daemon" },
 	{ SCMP_SYS(sendto),           "console viewers, the daemon" },
+	{ SCMP_SYS(sendmsg),          "the daemon, with what it holds for a successor" },
 	{ SCMP_SYS(recvfrom),         "the daemon" },
 	{ SCMP_SYS(recvmsg),          "the daemon, with descriptors of disks and interfaces" },
 	{ SCMP_SYS(shutdown),         "half-closed vsock streams" },

@@ -14,7 +14,6 @@
 #include "vmbus/server/server.h"
 
 #define MAX_CONNECTIONS VMBUS_MAX_CHANNELS
-#define MAX_DEFERRED 64u
 
 /** An event connection: the guest's signals on it arrive at an eventfd. */
 struct connection {
@@ -30,9 +29,6 @@ struct services {
 	struct connection *connection[MAX_CONNECTIONS];
 	struct providers providers;
 	uint32_t version_told;       /* what the daemon knows as the guest's VMBus version */
-	/* Messages that the server could not take yet, in order. */
-	struct bh_posted_message deferred[MAX_DEFERRED];
-	unsigned int deferred_count;
 	bool overflow_logged;
 };
 
@@ -127,6 +123,20 @@ static void server_log(void *context, const char *text)
 
 static const struct vmbus_server_ops server_ops = { post_message, signal_event, connect_event, server_log };
 
+/** Messages that the server could not take before. */
+static void take_deferred(struct services *s)
+{
+	struct worker_state_region *state = s->machine->state;
+	const struct bh_posted_message *m = state->deferred;
+	unsigned int done = 0;
+
+	for (; done < state->deferred_count; done++, m++)
+		if (vmbus_server_handle_message(s->server, m->connection_id, m->message_type, m->payload, m->payload_size) == -EAGAIN)
+			break;
+	memmove(state->deferred, m, (state->deferred_count - done) * sizeof *m);
+	state->deferred_count -= done;
+}
+
 int services_create(struct machine *m, struct services **ret)
 {
 	const struct guest_memory *g = &m->memory;
@@ -150,6 +160,8 @@ int services_create(struct machine *m, struct services **ret)
 	if (rc < 0)
 		return rc;           /* the process ends: nothing of it is taken down */
 	vmbus_server_start(s->server);
+	take_deferred(s);
+	s->version_told = vmbus_server_version(s->server);
 	*ret = s;
 	return 0;
 }
@@ -166,7 +178,7 @@ void services_reset(struct services *s)
 {
 	if (s == NULL)
 		return;
-	s->deferred_count = 0;
+	s->machine->state->deferred_count = 0;
 	vmbus_server_reset(s->server);
 	/* The guest's memory is about to be reloaded or given back: nothing may be written to it any more. */
 	storage_drain(&s->providers.storage);
@@ -197,16 +209,17 @@ static void tell_version(struct services *s)
 void services_message(struct services *s, const struct bh_posted_message *message)
 {
 	uint32_t size = message->payload_size <= sizeof message->payload ? message->payload_size : sizeof message->payload;
+	struct worker_state_region *state = s->machine->state;
 
 	/* Behind those that wait already, so that the order stays. */
-	if (s->deferred_count == 0 && vmbus_server_handle_message(s->server, message->connection_id, message->message_type,
-								  message->payload, size) != -EAGAIN) {
+	if (state->deferred_count == 0 && vmbus_server_handle_message(s->server, message->connection_id, message->message_type,
+								      message->payload, size) != -EAGAIN) {
 		tell_version(s);
 		return;
 	}
-	if (s->deferred_count < MAX_DEFERRED) {
-		s->deferred[s->deferred_count] = *message;
-		s->deferred[s->deferred_count++].payload_size = size;
+	if (state->deferred_count < STATE_DEFERRED) {
+		state->deferred[state->deferred_count] = *message;
+		state->deferred[state->deferred_count++].payload_size = size;
 	} else if (!s->overflow_logged) {
 		s->overflow_logged = true;
 		log_line("vmbus: the guest posts without taking replies; messages are dropped");
@@ -215,18 +228,11 @@ void services_message(struct services *s, const struct bh_posted_message *messag
 
 void services_slot_free(struct services *s, uint32_t vp, uint32_t sint_mask)
 {
-	unsigned int done = 0;
-
 	(void)vp;
 	if (!(sint_mask & 1u << BH_EVENT_SINT))
 		return;
 	vmbus_server_message_slot_free(s->server);
-	while (done < s->deferred_count &&
-	       vmbus_server_handle_message(s->server, s->deferred[done].connection_id, s->deferred[done].message_type,
-					   s->deferred[done].payload, s->deferred[done].payload_size) != -EAGAIN)
-		done++;
-	s->deferred_count -= done;
-	memmove(s->deferred, s->deferred + done, s->deferred_count * sizeof s->deferred[0]);
+	take_deferred(s);
 }
 
 int services_shutdown(struct services *s, const struct worker_shutdown *request)

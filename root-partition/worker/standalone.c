@@ -285,7 +285,7 @@ int standalone_parse(struct standalone *s, int argc, char **argv)
 			.vp_count = 1,
 			.ic_mask = WORKER_IC_ALL,
 			.mshv_fd = -1, .state_fd = -1, .memory_fd = -1, .kernel_fd = -1, .initrd_fd = -1,
-			.console_fd = -1, .console_log_fd = -1, .log_fd = -1,
+			.console_fd = -1, .console_log_fd = -1, .log_fd = -1, .partition_fd = -1, .life_fd = { -1, -1 },
 			.vsock = { .directory_fd = -1, .listen_fd = -1 },
 		},
 	};

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a worker that takes over a running child would need from its predecessor, beyond what the hypervisor and the guest's
+ * What a worker that takes over a running child needs from its predecessor, beyond what the hypervisor and the guest's
  * memory hold. It lies in a memfd that the daemon keeps too; no pointers, one version, native byte order.
  */
 #ifndef BULKHEAD_WORKER_STATE_H
 #define BULKHEAD_WORKER_STATE_H
 
+#include "console.h"
+#include "event_queue.h"
 #include "ioapic.h"
 #include "uart.h"
 #include "vmbus/server/state.h"
@@ -13,8 +15,9 @@
 #include "vsp/storage/storvsp_state.h"
 
 #define STATE_MAGIC   0x65746174734b4c42ull /* "BLKstate" */
-#define STATE_VERSION 2u
+#define STATE_VERSION 3u
 #define STATE_CONTROLLERS 4u
+#define STATE_DEFERRED 64u
 #define STATE_ICS ((unsigned int)IC_TYPES)
 
 struct pm_state {
@@ -28,6 +31,13 @@ struct worker_state_region {
 	struct ioapic_state ioapic;
 	struct pm_state pm;
 	uint32_t reset_count, guest_crashes;
+	uint32_t paused, resetting;          /* resetting: the guest is nowhere, a successor starts it afresh */
+	uint32_t deferred_count, reserved;
+	uint64_t start_realtime_ns;
+	char reason[256];                    /* the guest's last words */
+	struct event_queue_state events;
+	struct bh_posted_message deferred[STATE_DEFERRED]; /* that the VMBus server could not take yet, in order */
+	struct console_state console;
 	struct ic_state ic[STATE_ICS];       /* by enum ic_type */
 	/* The VMBus server's and the SCSI controllers' own regions; what they do not touch costs no memory. */
 	uint8_t vmbus[VMBUS_STATE_BYTES] __attribute__((aligned(4096)));

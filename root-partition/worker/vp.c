@@ -25,6 +25,19 @@ static void enter(struct vp *vp)
 	pthread_mutex_unlock(&set->lock);
 }
 
+/**
+ * The first message of a successor may be one that its predecessor had. What it did about a port or device is in the register page, or is
+ * not and then the instruction comes again; a message for the loop is known by its number.
+ */
+static bool is_settled(struct vp *vp, const struct hv_message *message)
+{
+	uint32_t type = message->header.message_type;
+	bool inherited = vp->inherited;
+
+	vp->inherited = false;
+	return inherited && (type == HVMSG_X64_IO_PORT_INTERCEPT || type == HVMSG_UNMAPPED_GPA || type == HVMSG_GPA_INTERCEPT);
+}
+
 static void *vp_thread(void *argument)
 {
 	struct vp *vp = argument;
@@ -54,7 +67,7 @@ static void *vp_thread(void *argument)
 				vp_stop(vp, WORKER_STOP_INTERNAL, 0, "VP %u: cannot be run: %s", vp->mshv.index, strerror(-rc));
 				break;
 			}
-			if (vp_complete_exit(vp, &message) != VP_CONTINUE)
+			if (!is_settled(vp, &message) && vp_complete_exit(vp, &message) != VP_CONTINUE)
 				break;
 		}
 	}

@@ -23,6 +23,7 @@ struct vp {
 	pthread_t thread;
 	bool inside;                 /* under set->lock: may be in the guest or completing an exit */
 	bool started;
+	bool inherited;              /* the next message may be one that a predecessor had */
 };
 
 struct vp_set {

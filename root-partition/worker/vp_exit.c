@@ -27,6 +27,8 @@ static void advance(struct vp *vp, unsigned int bytes, uint32_t dirty)
 	struct hv_vp_register_page *r = vp->mshv.registers;
 
 	r->rip += bytes;
+	/* The one store that completes the exit: whoever is killed before it leaves the instruction to be executed again. */
+	atomic_signal_fence(memory_order_seq_cst);
 	r->dirty |= HV_REGISTER_PAGE_DIRTY_IP | dirty;
 }
 
@@ -58,8 +60,8 @@ static enum vp_verdict complete_port(struct vp *vp, const struct hv_x64_io_port_
 		return vp_string_io(vp, io);
 	mask = size == 4 ? ~0u : (1u << size * 8) - 1;
 	if (io->header.intercept_access_type == HV_INTERCEPT_ACCESS_WRITE) {
-		advance(vp, io->header.instruction_length & 15u, 0);
 		action = devices_port_write(vp->set->devices, io->port_number, size, (uint32_t)io->rax & mask);
+		advance(vp, io->header.instruction_length & 15u, 0);
 	} else {
 		value = devices_port_read(vp->set->devices, io->port_number, size) & mask;
 		/* A 32-bit result clears the upper half of RAX. */
@@ -118,9 +120,9 @@ static enum vp_verdict complete_memory(struct vp *vp, const struct hv_x64_memory
 	return VP_CONTINUE;
 }
 
-static enum vp_verdict guest_crashed(struct vp *vp, const struct bh_crash_message *crash)
+static enum vp_verdict guest_crashed(struct vp *vp, const struct bh_crash_message *crash, uint64_t number)
 {
-	struct event event = { .type = EVENT_GUEST_CRASH, .vp = vp->mshv.index };
+	struct event event = { .type = EVENT_GUEST_CRASH, .vp = vp->mshv.index, .message = number };
 
 	memcpy(event.u.crash.p, crash->p, sizeof event.u.crash.p);
 	event.u.crash.ctl = crash->ctl;
@@ -138,7 +140,7 @@ static enum vp_verdict fatal(struct vp *vp, const struct hv_x64_fatal_message *f
 enum vp_verdict vp_complete_exit(struct vp *vp, const struct hv_message *message)
 {
 	const void *payload = message->u.bytes;
-	struct event event = { .vp = vp->mshv.index };
+	struct event event = { .vp = vp->mshv.index, .message = message->header.sender };
 
 	switch (message->header.message_type) {
 	case HVMSG_X64_IO_PORT_INTERCEPT:
@@ -155,7 +157,7 @@ enum vp_verdict vp_complete_exit(struct vp *vp, const struct hv_message *message
 		event.u.sint_mask = ((const struct bh_eom_message *)payload)->sint_mask;
 		return vp_post(vp, &event);
 	case HVMSG_BULKHEAD_CRASH:
-		return guest_crashed(vp, payload);
+		return guest_crashed(vp, payload, event.message);
 	case HVMSG_BULKHEAD_RESET:
 		return vp_device_action(vp, DEVICE_RESET);
 	case HVMSG_NONE:

@@ -16,7 +16,7 @@ static struct worker_config valid(void)
 	struct worker_config c = {
 		.version = WORKER_PROTOCOL_VERSION, .size = sizeof c, .name = "web1", .memory_bytes = 256u << 20, .vp_count = 2,
 		.mshv_fd = 0, .state_fd = 0, .memory_fd = 0, .kernel_fd = 0, .initrd_fd = -1, .console_fd = -1,
-		.console_log_fd = -1, .log_fd = -1, .disk_count = 2, .interface_count = 2,
+		.console_log_fd = -1, .log_fd = -1, .partition_fd = -1, .life_fd = { -1, -1 }, .disk_count = 2, .interface_count = 2,
 	};
 
 	c.disk[0] = (struct worker_disk){ .fd = 0, .block_size = 512 };
@@ -50,7 +50,7 @@ START_TEST(refuses)
 		ck_assert_int_eq(config_check(&c, why, sizeof why), -EINVAL); \
 		ck_assert_msg(strstr(why, word) != NULL, "'%s' lacks '%s'", why, word); \
 	} while (0)
-	REFUSED(c.version = 2, "version");
+	REFUSED(c.version++, "version");
 	REFUSED(c.size--, "version");
 	REFUSED(c.name[0] = 0, "name");
 	REFUSED(memset(c.name, 'x', sizeof c.name), "name");

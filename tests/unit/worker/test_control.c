@@ -12,7 +12,8 @@
 #include "tests/unit/run_tests.h"
 #include "services.h"
 
-static struct machine machine;
+static struct worker_state_region state;
+static struct machine machine = { .state = &state, .partition.fd = -1, .config.life_fd = { -1, -1 } };
 static struct control control;
 static uv_loop_t loop;
 static struct sockaddr_un address;

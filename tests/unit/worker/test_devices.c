@@ -46,9 +46,10 @@ static void begin(void)
 	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &size), 0);
 	log_fd = memfd_create("log", MFD_CLOEXEC);
 	uv_loop_init(&loop);
-	ck_assert_int_eq(console_init(&console, &loop, listener, log_fd), 0);
+	ck_assert_int_eq(console_init(&console, &region.console, &loop, listener, log_fd), 0);
 	devices = (struct devices){ .state = &region, .console = &console, .send_interrupt = send_interrupt };
 	devices_init(&devices);
+	devices_reset(&devices);
 	console.on_input = on_input;
 	console.context = &devices;
 }
