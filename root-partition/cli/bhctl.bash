@@ -8,7 +8,7 @@ _bhctl_names() {
 
 _bhctl() {
 	local word=${COMP_WORDS[COMP_CWORD]} command='' i candidates=''
-	local commands='list show define undefine check dump-xml start shutdown turn-off pause resume reset autostart attach-disk detach-disk resize-disk list-interfaces attach-interface detach-interface set-link set-memory guest-info set-addresses kvp backup copy console exec login events host'
+	local commands='list show define undefine check dump-xml start shutdown turn-off pause resume reset replace-worker autostart attach-disk detach-disk resize-disk list-interfaces attach-interface detach-interface set-link set-memory guest-info set-addresses kvp backup copy console exec login events host'
 
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -60,7 +60,7 @@ _bhctl() {
 		start) candidates=$(_bhctl_names ' off failed restarting ') ;;
 		shutdown | pause | exec | login | guest-info | kvp | backup | copy) candidates=$(_bhctl_names ' running ') ;;
 		resume) candidates=$(_bhctl_names ' paused ') ;;
-		turn-off | reset | console) candidates=$(_bhctl_names ' starting running paused stopping restarting ') ;;
+		turn-off | reset | replace-worker | console) candidates=$(_bhctl_names ' starting running paused stopping restarting ') ;;
 		undefine) candidates=$(_bhctl_names ' off failed ') ;;
 		autostart)
 			candidates=$(_bhctl_names '')

@@ -89,6 +89,7 @@ int command_turn_off(struct arguments *args);
 int command_pause(struct arguments *args);
 int command_resume(struct arguments *args);
 int command_reset(struct arguments *args);
+int command_replace_worker(struct arguments *args);
 int command_attach_disk(struct arguments *args);
 int command_detach_disk(struct arguments *args);
 int command_resize_disk(struct arguments *args);

@@ -232,6 +232,11 @@ int command_reset(struct arguments *args)
 	return simple(args, "Reset", "resetting");
 }
 
+int command_replace_worker(struct arguments *args)
+{
+	return simple(args, "ReplaceWorker", "replacing its worker");
+}
+
 int command_undefine(struct arguments *args)
 {
 	return simple(args, "Undefine", "undefining");

@@ -219,6 +219,8 @@ static void show_one(const struct value *p)
 	line("kernel", value_text(p, "kernel"));
 	line("initrd", value_text(p, "initrd"));
 	line("on crash", value_text(p, "on_crash"));
+	if (!strcmp(value_text(p, "on_worker_failure"), "replace"))
+		line("on worker failure", "replace");
 	line("on reboot", value_text(p, "on_reboot"));
 	line("autostart", value_count(p, "autostart") ? "yes" : "no");
 	line("vmbus", value_text(p, "vmbus_version"));
@@ -229,6 +231,8 @@ static void show_one(const struct value *p)
 	line("heartbeat", value_text(p, "heartbeat"));
 	if (value_count(p, "frozen"))
 		line("file systems", "frozen for a backup");
+	if (value_count(p, "worker_replacements"))
+		number_line("workers replaced", p, "worker_replacements");
 	if (value_count(p, "resets"))
 		number_line("resets", p, "resets");
 	if (value_count(p, "guest_crashes"))

@@ -44,6 +44,8 @@ static const struct command {
 	{ "pause", command_pause, 0, 1, -1, false, "NAME...", "Stop the virtual processors." },
 	{ "resume", command_resume, 0, 1, -1, false, "NAME...", "Let the virtual processors go on." },
 	{ "reset", command_reset, 0, 1, -1, false, "NAME...", "Reset hard: the guest boots afresh." },
+	{ "replace-worker", command_replace_worker, 0, 1, -1, false, "NAME...",
+	  "End the worker and let the guest go on with another, as of a new version. Needs <on_worker_failure>replace." },
 	{ "autostart", command_autostart, 0, 2, 2, false, "NAME on|off", "Whether it starts with the machine." },
 	{ "attach-disk", command_attach_disk, CONFIG | READ_ONLY | CACHE | SERIAL, 2, 3, false,
 	  "NAME {FILE | SOURCE TARGET [--readonly] [--cache MODE] [--serial TEXT]} [--config]",

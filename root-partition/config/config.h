@@ -17,6 +17,7 @@
 #define CONFIG_MEMORY_UNIT (2ull << 20)
 #define CONFIG_MEMORY_MIN  (16ull << 20)
 #define CONFIG_MEMORY_MAX  (448ull << 30)
+#define CONFIG_REPLACE_MAX 100u              /* replacements of a worker that can be allowed within a time */
 #define CONFIG_CMDLINE_MAX 2047u
 #define CONFIG_UUID_TEXT   37u               /* with its NUL */
 #define CONFIG_MAX_INTERFACES 8u
@@ -27,6 +28,7 @@
 #define CONFIG_MAC_TEXT    18u               /* with its NUL */
 
 enum config_on_crash { CONFIG_CRASH_STOP, CONFIG_CRASH_RESTART };
+enum config_on_worker_failure { CONFIG_WORKER_FAIL, CONFIG_WORKER_REPLACE };
 enum config_on_reboot { CONFIG_REBOOT_RESTART, CONFIG_REBOOT_STOP };
 enum config_cache { CONFIG_CACHE_NONE, CONFIG_CACHE_UNSAFE };
 enum config_integration {
@@ -93,6 +95,8 @@ struct partition_config {
 	bool     invariant_tsc;                       /* offered to the guest: it may then use the TSC as its clock */
 	enum config_on_crash on_crash;
 	uint32_t crash_limit, crash_within_s, crash_wait_s;
+	enum config_on_worker_failure on_worker_failure;
+	uint32_t replace_limit, replace_within_s;
 	enum config_on_reboot on_reboot;
 	bool     autostart;
 	uint32_t autostart_order;

@@ -317,6 +317,8 @@ static struct partition_config *new_config(const char *file, struct config_error
 	config->crash_limit = 3;
 	config->crash_within_s = 600;
 	config->crash_wait_s = 60;
+	config->replace_limit = 10;
+	config->replace_within_s = 600;
 	config->console_log = true;
 	vsock_defaults(&config->vsock);
 	return config;

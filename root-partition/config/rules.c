@@ -111,6 +111,24 @@ static int read_on_crash(struct reader *r, const xmlNode *node, const char *text
 	return within ? value_number(r, node, "within", within, 1, 86400, &r->config->crash_within_s) : 0;
 }
 
+static int read_on_worker_failure(struct reader *r, const xmlNode *node, const char *text)
+{
+	static const struct value_choice actions[] = {
+		{ "fail", CONFIG_WORKER_FAIL }, { "replace", CONFIG_WORKER_REPLACE }, { NULL, 0 }
+	};
+	const char *limit = reader_attribute(r, node, "limit"), *within = reader_attribute(r, node, "within");
+	unsigned action;
+
+	if (value_choose(r, node, NULL, text, actions, &action))
+		return -1;
+	if (action == CONFIG_WORKER_FAIL && (limit || within))
+		return reader_fail(r, node, "'limit' and 'within' are for 'replace'; remove them");
+	r->config->on_worker_failure = action;
+	if (limit && value_number(r, node, "limit", limit, 1, CONFIG_REPLACE_MAX, &r->config->replace_limit))
+		return -1;
+	return within ? value_number(r, node, "within", within, 1, 86400, &r->config->replace_within_s) : 0;
+}
+
 static int read_on_reboot(struct reader *r, const xmlNode *node, const char *text)
 {
 	static const struct value_choice actions[] = {
@@ -301,6 +319,7 @@ static const struct element_rule partition_children[] = {
 	{ "features", HOLDS_ELEMENTS, 0, NULL, features_children, NULL, NULL },
 	{ "devices", HOLDS_ELEMENTS, 0, NULL, devices_children, NULL, NULL },
 	{ "on_crash", HOLDS_TEXT, 0, ATTRIBUTES("limit", "within", "wait"), NULL, read_on_crash, NULL },
+	{ "on_worker_failure", HOLDS_TEXT, 0, ATTRIBUTES("limit", "within"), NULL, read_on_worker_failure, NULL },
 	{ "on_reboot", HOLDS_TEXT, 0, NULL, NULL, read_on_reboot, NULL },
 	{ "autostart", HOLDS_TEXT, 0, ATTRIBUTES("order"), NULL, read_autostart, NULL },
 	{ 0 }

@@ -82,6 +82,7 @@ static void restore(struct partition *p)
 	read_last_failure(p);
 	if (record_read(p->run_fd, p->manager->boot_id, &record))
 		return;
+	p->replacement_total = record.replacements;
 	p->crash_count = record.crash_count;
 	memcpy(p->crashes, record.crashes, record.crash_count * sizeof *p->crashes);
 	p->since_us = record.since_us;

@@ -281,6 +281,7 @@ int api_append_details(sd_bus_message *m, const struct partition *p, const struc
 		api_put(&rc, m, "on_crash", "s", c->on_crash == CONFIG_CRASH_RESTART ? "restart" : "stop");
 		api_put(&rc, m, "on_reboot", "s", c->on_reboot == CONFIG_REBOOT_STOP ? "stop" : "restart");
 		api_put(&rc, m, "restarts", "u", p->crash_count);
+		api_put(&rc, m, "on_worker_failure", "s", c->on_worker_failure == CONFIG_WORKER_REPLACE ? "replace" : "fail");
 		put_memory(&rc, m, p, c);
 		put_integration(&rc, m, p, c);
 		put_disks(&rc, m, c, stats);
@@ -296,6 +297,7 @@ int api_append_details(sd_bus_message *m, const struct partition *p, const struc
 		api_put(&rc, m, "heartbeat_sequence", "t", p->status.heartbeat_sequence);
 		api_put(&rc, m, "frozen", "b", (int)((p->status.guest_flags & WORKER_GUEST_FROZEN) != 0));
 		api_put(&rc, m, "resets", "u", p->status.reset_count);
+		api_put(&rc, m, "worker_replacements", "u", p->replacement_total);
 		api_put(&rc, m, "guest_crashes", "u", p->status.guest_crashes);
 	}
 	if (stats)

@@ -8,6 +8,7 @@
 #include "root-partition/daemon/api_internal.h"
 #include "root-partition/daemon/events.h"
 #include "root-partition/daemon/memory.h"
+#include "root-partition/daemon/replace.h"
 #include "root-partition/daemon/text.h"
 
 #define EVENTS_A_CALL 512u
@@ -204,6 +205,13 @@ static int run_reset(sd_bus_message *call, struct partition *p, sd_bus_error *e)
 	return 1;
 }
 
+static int run_replace_worker(sd_bus_message *call, struct partition *p, sd_bus_error *e)
+{
+	(void)e;
+	partition_replace_worker(p, api_done, sd_bus_message_ref(call));
+	return 1;
+}
+
 static int run_dump_xml(sd_bus_message *call, struct partition *p, sd_bus_error *e)
 {
 	if (!p->text)
@@ -283,6 +291,7 @@ static const struct verb_row {
 	{ "Pause", true, run_pause },
 	{ "Resume", true, run_resume },
 	{ "Reset", true, run_reset },
+	{ "ReplaceWorker", true, run_replace_worker },
 	{ "DumpXml", true, run_dump_xml },        /* a command line may hold secrets */
 	{ "Console", true, run_console },
 	{ "Vsock", true, run_vsock },             /* whoever connects may run commands in the guest */
@@ -450,6 +459,7 @@ static const sd_bus_vtable manager_table[] = {
 	METHOD("Pause", "s", "s", on_named_method),
 	METHOD("Resume", "s", "s", on_named_method),
 	METHOD("Reset", "s", "s", on_named_method),
+	METHOD("ReplaceWorker", "s", "s", on_named_method),
 	METHOD("DumpXml", "s", "s", on_named_method),
 	METHOD("Console", "s", "s", on_named_method),
 	METHOD("Vsock", "s", "s", on_named_method),
@@ -491,6 +501,7 @@ static const sd_bus_vtable partition_table[] = {
 	METHOD("Pause", "", "s", on_partition_method),
 	METHOD("Resume", "", "s", on_partition_method),
 	METHOD("Reset", "", "s", on_partition_method),
+	METHOD("ReplaceWorker", "", "s", on_partition_method),
 	METHOD("DumpXml", "", "s", on_partition_method),
 	METHOD("Console", "", "s", on_partition_method),
 	METHOD("Vsock", "", "s", on_partition_method),

@@ -17,6 +17,7 @@
 #include "root-partition/daemon/memory.h"
 #include "root-partition/daemon/partition.h"
 #include "root-partition/daemon/record.h"
+#include "root-partition/daemon/replace.h"
 #include "root-partition/daemon/text.h"
 
 #define RECONNECT_MS 300u
@@ -58,12 +59,18 @@ void instance_guard(struct partition *p, uint64_t milliseconds)
 	p->guard = timer_new(p->manager->loop, milliseconds, on_guard, p);
 }
 
+void instance_signal(const struct partition *p)
+{
+	if (p->pidfd >= 0)
+		syscall(SYS_pidfd_send_signal, p->pidfd, SIGKILL, NULL, 0);
+}
+
 void instance_kill(struct partition *p, const char *path)
 {
 	p->killed = true;
+	replace_forget(p);
 	snprintf(p->stop_path, sizeof p->stop_path, "%.*s", (int)sizeof p->stop_path - 1, path);
-	if (p->pidfd >= 0)
-		syscall(SYS_pidfd_send_signal, p->pidfd, SIGKILL, NULL, 0);
+	instance_signal(p);
 }
 
 static void local_time(const char *format, char *text, size_t size)
@@ -126,8 +133,7 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-/* Lets go of everything that was the worker's: only now is its memory free again. */
-static void release(struct partition *p)
+void instance_release_worker(struct partition *p)
 {
 	link_free(&p->link);
 	timer_free(&p->link_timer);
@@ -135,18 +141,38 @@ static void release(struct partition *p)
 	timer_free(&p->crash_timer);
 	watch_free(&p->pidfd_watch);
 	close_fd(&p->pidfd);
-	close_fd(&p->memory_fd);
-	close_fd(&p->state_fd);
 	unlinkat(p->run_fd, "control.sock", 0);
 	unlinkat(p->run_fd, "console.sock", 0);
 	unlinkat(p->run_fd, "vsock/connect", 0);
+	p->worker_pid = 0;
+}
+
+/* Lets go of everything that was the guest's: only now is its memory free again. */
+static void release(struct partition *p)
+{
+	instance_release_worker(p);
+	close_fd(&p->memory_fd);
+	close_fd(&p->state_fd);
+	replace_forget(p);
 	unlinkat(p->run_fd, "definition.xml", 0);
 	cgroup_remove(p->name);
 	config_free(p->running);
 	p->running = NULL;
 	memory_forget(p);
-	p->worker_pid = 0;
 	p->changed = false;
+}
+
+void instance_lost(struct partition *p, const char *reason)
+{
+	char text[sizeof p->reason];
+
+	snprintf(text, sizeof text, "%s", reason);
+	replace_answer(p, EIO, text);
+	release(p);
+	memset(&p->status, 0, sizeof p->status);
+	instance_failed(p, text, true);
+	if (!p->config)   /* undefined meanwhile */
+		partition_free(p);
 }
 
 static void instance_end(struct partition *p, const siginfo_t *how)
@@ -158,6 +184,11 @@ static void instance_end(struct partition *p, const siginfo_t *how)
 		link_drain(p->link);
 	was_running = p->status.state == WORKER_STATE_RUNNING || p->status.state == WORKER_STATE_PAUSED ||
 		      p->status.state == WORKER_STATE_CRASHED || p->status.state == WORKER_STATE_STOPPING;
+	if (!killed) {
+		describe_end(p, how, reason, sizeof reason);
+		if (replace_begin(p, reason, sizeof reason))
+			return;
+	}
 	powered_off = p->status.state == WORKER_STATE_OFF;
 	/* Without a final status a stop that was asked for is one only if the worker ended as asked: by exit 0 or our SIGKILL. */
 	clean = powered_off || (stopping && (killed || !how || (how->si_code == CLD_EXITED && !how->si_status)));
@@ -167,8 +198,7 @@ static void instance_end(struct partition *p, const siginfo_t *how)
 		snprintf(reason, sizeof reason, "%s", *p->status.reason ? p->status.reason : "the guest powered off");
 	else if (killed)
 		snprintf(reason, sizeof reason, "%s", p->stop_path);
-	else
-		describe_end(p, how, reason, sizeof reason);
+	replace_answer(p, EIO, reason);
 	release(p);
 	memset(&p->status, 0, sizeof p->status);
 	*p->stop_path = 0;
@@ -259,10 +289,13 @@ void instance_on_status(struct partition *p, const struct worker_status *status)
 	text_clean(p->status.reason);
 	state = state_of(p);
 	if (status->state == WORKER_STATE_OFF || status->state == WORKER_STATE_CRASHED) {
+		replace_forget(p);
 		if (!p->guard)
 			instance_guard(p, EXIT_MS);
 		return;
 	}
+	if (p->replace_from && p->replace_from != p->worker_pid)
+		replace_answer(p, 0, "its worker was replaced");
 	if (state == PARTITION_RUNNING || state == PARTITION_PAUSED) {
 		p->policy_start = false;
 		if (!p->stop_requested)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "root-partition/daemon/memory.h"
 #include "root-partition/daemon/partition.h"
+#include "root-partition/daemon/replace.h"
 #include "root-partition/daemon/sockets.h"
 
 struct request {
@@ -52,7 +53,13 @@ static void on_timeout(void *arg)
 	answer(request, NULL, ETIMEDOUT, text);
 }
 
-static void on_packet(struct link *link, const struct worker_message *message, size_t size)
+/* Descriptors that came with a packet. */
+struct received {
+	unsigned count;
+	int fd[WORKER_HELD_COUNT];
+};
+
+static void on_packet(struct link *link, const struct worker_message *message, size_t size, struct received *fds)
 {
 	if (message->type == WORKER_STATUS && size == sizeof(struct worker_status)) {
 		struct worker_status status;
@@ -60,6 +67,11 @@ static void on_packet(struct link *link, const struct worker_message *message, s
 		memcpy(&status, message, sizeof status);
 		status.reason[sizeof status.reason - 1] = 0;
 		instance_on_status(link->partition, &status);
+		return;
+	}
+	if (message->type == WORKER_HOLD && size == sizeof(struct worker_hold)) {
+		replace_on_hold(link->partition, (const struct worker_hold *)message, fds->fd, fds->count);
+		fds->count = 0;
 		return;
 	}
 	if (message->type == WORKER_MEMORY && size == sizeof(struct worker_memory)) {
@@ -79,6 +91,26 @@ static void on_packet(struct link *link, const struct worker_message *message, s
 			}
 }
 
+/* As recv with MSG_TRUNC; the descriptors that came along are the caller's. */
+static ssize_t receive_packet(int fd, void *packet, size_t size, struct received *ret)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(WORKER_HELD_COUNT * sizeof(int))];
+	} control;
+	struct iovec iov = { packet, size };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+	ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *header = n < 0 ? NULL : CMSG_FIRSTHDR(&message);
+
+	ret->count = 0;
+	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
+		ret->count = (unsigned)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+		memcpy(ret->fd, CMSG_DATA(header), ret->count * sizeof(int));
+	}
+	return n;
+}
+
 /* Returns false when the other side has closed. */
 static bool receive(struct link *link)
 {
@@ -89,10 +121,12 @@ static bool receive(struct link *link)
 		struct worker_stats stats;
 		struct worker_memory memory;
 		struct worker_kvp_reply kvp;
+		struct worker_hold hold;
 	} packet;
+	struct received fds;
 
 	for (;;) {
-		ssize_t n = recv(link->fd, &packet, sizeof packet, MSG_DONTWAIT | MSG_TRUNC);
+		ssize_t n = receive_packet(link->fd, &packet, sizeof packet, &fds);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -100,9 +134,11 @@ static bool receive(struct link *link)
 			return errno == EAGAIN;
 		if (!n)
 			return false;
-		if ((size_t)n < sizeof packet.header || (size_t)n > sizeof packet || packet.header.size != (size_t)n)
-			continue;   /* not of this protocol: the worker is less trusted than the daemon */
-		on_packet(link, &packet.header, (size_t)n);
+		/* Else not of this protocol: the worker is less trusted than the daemon. */
+		if ((size_t)n >= sizeof packet.header && (size_t)n <= sizeof packet && packet.header.size == (size_t)n)
+			on_packet(link, &packet.header, (size_t)n, &fds);
+		while (fds.count)
+			close(fds.fd[--fds.count]);
 	}
 }
 

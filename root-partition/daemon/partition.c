@@ -12,6 +12,7 @@
 #include "root-partition/daemon/events.h"
 #include "root-partition/daemon/log.h"
 #include "root-partition/daemon/record.h"
+#include "root-partition/daemon/replace.h"
 #include "root-partition/daemon/text.h"
 
 const char *const partition_service_names[WORKER_ICS] = { "shutdown", "heartbeat", "timesync", "kvp", "vss", "fcopy" };
@@ -26,6 +27,7 @@ struct partition *partition_new(struct manager *manager, const char *name)
 	p->manager = manager;
 	snprintf(p->name, sizeof p->name, "%s", name);
 	p->run_fd = p->pidfd = p->memory_fd = p->state_fd = -1;
+	p->held = HELD_NONE;
 	p->since_us = realtime_us();
 	while (*at && strcmp((*at)->name, name) < 0)
 		at = &(*at)->next;
@@ -65,6 +67,8 @@ void partition_free(struct partition *p)
 		close(p->memory_fd);
 	if (p->state_fd >= 0)
 		close(p->state_fd);
+	replace_forget(p);
+	replace_answer(p, ECANCELED, "the daemon ends; the partition goes on");
 	if (p->run_fd >= 0)
 		close(p->run_fd);
 	config_free(p->config);

@@ -35,6 +35,12 @@ struct waiter {
 
 #define PARTITION_CRASHES 1024u
 
+/* What a worker's successor gets: see enum worker_held. -1: not held. */
+struct held {
+	int fd[WORKER_HELD_COUNT];
+	uint32_t resets;
+};
+
 struct partition {
 	struct manager *manager;
 	struct partition *next;
@@ -56,6 +62,7 @@ struct partition {
 	uint64_t worker_ticks, started_us;       /* start in clock ticks since boot, and in real time */
 	bool worker_is_child, changed;           /* changed: redefined since it was started */
 	int pidfd, memory_fd, state_fd;
+	struct held held;                        /* with <on_worker_failure>replace */
 	struct watch *pidfd_watch;
 	struct link *link;
 	struct timer *link_timer;                /* connects again */
@@ -81,6 +88,14 @@ struct partition {
 	uint64_t crashes[PARTITION_CRASHES];     /* seconds of real time, oldest first */
 	struct timer *restart_timer;
 	struct timer *crash_timer;               /* the guest reported a crash: it must do something about it by then */
+
+	/* <on_worker_failure>replace */
+	uint32_t replacement_total;              /* since the guest was started */
+	uint32_t replacement_count;              /* within the window, times in replacements[] */
+	uint64_t replacements[CONFIG_REPLACE_MAX]; /* seconds of real time, oldest first */
+	pid_t replace_from;                      /* the worker that was asked to end; 0: none */
+	done_fn replace_done;
+	void *replace_arg;
 
 	struct waiter *waiters;
 };
@@ -112,6 +127,12 @@ void instance_on_status(struct partition *partition, const struct worker_status 
 void instance_on_link_lost(struct partition *partition);
 /** The partition failed: kept, shown, and acted on by <on_crash>. */
 void instance_failed(struct partition *partition, const char *reason, bool was_running);
+/** The guest is lost while it has no worker. */
+void instance_lost(struct partition *partition, const char *reason);
+/** Lets go of a worker that has ended: its process, link and sockets. */
+void instance_release_worker(struct partition *partition);
+/** SIGKILL to the worker. */
+void instance_signal(const struct partition *partition);
 /** SIGKILL, when a request was not answered; path is what will be said of it. */
 void instance_kill(struct partition *partition, const char *path);
 /** Kills the worker with that path unless it has come to the next state in time. */

@@ -21,6 +21,7 @@ void record_of(const struct partition *p, struct record *ret)
 	ret->ticks = p->worker_ticks;
 	ret->started_us = p->started_us;
 	ret->since_us = p->since_us;
+	ret->replacements = p->replacement_total;
 	ret->crash_count = p->crash_count;
 	memcpy(ret->crashes, p->crashes, p->crash_count * sizeof *p->crashes);
 	snprintf(ret->reason, sizeof ret->reason, "%s", p->reason);
@@ -37,6 +38,7 @@ int record_write(int run_fd, const struct record *r)
 		return -ENOMEM;
 	fprintf(out, "boot_id %s\nstate %s\npid %" PRId64 "\nticks %" PRIu64 "\nstarted_us %" PRIu64 "\nsince_us %" PRIu64 "\n", r->boot_id,
 		partition_state_names[r->state], r->pid, r->ticks, r->started_us, r->since_us);
+	fprintf(out, "replacements %" PRIu32 "\n", r->replacements);
 	for (uint32_t i = 0; i < r->crash_count; i++)
 		fprintf(out, "crash %" PRIu64 "\n", r->crashes[i]);
 	fprintf(out, "reason %s\n", r->reason);
@@ -65,6 +67,8 @@ static void read_line(struct record *r, const char *key, const char *value)
 		r->started_us = strtoull(value, NULL, 10);
 	} else if (!strcmp(key, "since_us")) {
 		r->since_us = strtoull(value, NULL, 10);
+	} else if (!strcmp(key, "replacements")) {
+		r->replacements = (uint32_t)strtoul(value, NULL, 10);
 	} else if (!strcmp(key, "crash")) {
 		if (r->crash_count < PARTITION_CRASHES)
 			r->crashes[r->crash_count++] = strtoull(value, NULL, 10);

@@ -14,6 +14,7 @@ struct record {
 	int64_t  pid;                /* 0: no worker */
 	uint64_t ticks;              /* its start, in clock ticks since boot: tells it from a later process of that number */
 	uint64_t started_us, since_us;
+	uint32_t replacements;       /* of its worker, since it was started */
 	uint32_t crash_count;
 	uint64_t crashes[PARTITION_CRASHES];
 	char     reason[512];

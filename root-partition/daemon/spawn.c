@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "root-partition/daemon/cgroup.h"
+#include "root-partition/daemon/replace.h"
 
 #define SPARE_FD 256   /* above all numbers that the worker's descriptors get */
 _Static_assert(SPARE_FD > 3 + SPAWN_MAX_FDS, "no copy is overwritten");
@@ -126,11 +127,17 @@ static void on_thread(uv_work_t *work)
 		spawn_fail(s, errno, "worker %s: %s", s->options->worker, strerror(errno));
 		return;
 	}
+	if (spawn_is_successor(s)) {
+		if (!replace_wait(s) && !spawn_open_files(s, &config))
+			start_process(s);
+		goto out;
+	}
 	rc = config_write_file(s->run_fd, "definition.xml", s->definition, s->definition_size, 0600);
 	if (rc)
 		spawn_fail(s, -rc, "%s/%s/definition.xml: %s", s->options->run_dir, s->name, strerror(-rc));
 	else if (!spawn_open_files(s, &config))
 		start_process(s);
+out:
 	close_all(s);
 	if (s->error) {
 		unlinkat(s->run_fd, "control.sock", 0);
@@ -150,7 +157,20 @@ static void on_loop(uv_work_t *work, int status)
 	s->done(s);
 }
 
-struct spawn *spawn_begin(struct partition *p, struct partition_config *config, bool paused, void (*done)(struct spawn *spawn))
+static int copy_held(struct held *to, const struct held *from)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < WORKER_HELD_COUNT; i++) {
+		to->fd[i] = fcntl(from->fd[i], F_DUPFD_CLOEXEC, 0);
+		rc |= to->fd[i] < 0;
+	}
+	to->resets = from->resets;
+	return rc;
+}
+
+struct spawn *spawn_begin(struct partition *p, struct partition_config *config, bool paused, const struct held *held,
+			  void (*done)(struct spawn *spawn))
 {
 	struct spawn *s = calloc(1, sizeof *s);
 
@@ -165,17 +185,18 @@ struct spawn *spawn_begin(struct partition *p, struct partition_config *config, 
 	s->options = p->manager->options;
 	s->config = config;
 	s->paused = paused;
+	s->held = HELD_NONE;
 	s->run_fd = p->run_fd;
 	s->log_dir_fd = p->manager->log_fd;
 	s->cache_fd = p->manager->kernels.dir_fd;
 	s->uid = p->manager->worker_uid;
 	s->gid = p->manager->worker_gid;
 	s->group_gid = p->manager->group_gid;
-	s->definition = strndup(p->text, p->text_size);
-	s->definition_size = p->text_size;
-	s->pidfd = s->memory_fd = s->state_fd = s->worker_log = s->unpack_fd = -1;
+	s->definition = held ? strdup("") : strndup(p->text, p->text_size);
+	s->definition_size = held ? 0 : p->text_size;
+	s->pidfd = s->memory_fd = s->state_fd = s->life_fd = s->worker_log = s->unpack_fd = -1;
 	record_of(p, &s->record);
-	if (!s->definition || uv_queue_work(p->manager->loop, &s->work, on_thread, on_loop)) {
+	if (!s->definition || (held && copy_held(&s->held, held)) || uv_queue_work(p->manager->loop, &s->work, on_thread, on_loop)) {
 		spawn_free(s);
 		return NULL;
 	}
@@ -195,6 +216,11 @@ void spawn_free(struct spawn *s)
 		close(s->state_fd);
 	if (s->unpack_fd >= 0)
 		close(s->unpack_fd);
+	if (s->life_fd >= 0)
+		close(s->life_fd);
+	for (unsigned i = 0; i < WORKER_HELD_COUNT; i++)
+		if (s->held.fd[i] >= 0)
+			close(s->held.fd[i]);
 	free((char *)s->definition);
 	config_free(s->config);
 	free(s);

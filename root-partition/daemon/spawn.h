@@ -21,6 +21,7 @@ struct spawn {
 	const struct options *options;
 	struct partition_config *config;
 	bool paused;
+	struct held held;                        /* a successor's, its own; else none */
 	int run_fd, log_dir_fd, cache_fd;        /* borrowed */
 	uid_t uid;
 	gid_t gid, group_gid;
@@ -32,7 +33,7 @@ struct spawn {
 	int error;                               /* 0 or an errno value with text */
 	char text[512];
 	pid_t pid;
-	int pidfd, memory_fd, state_fd;
+	int pidfd, memory_fd, state_fd, life_fd; /* life_fd -1: the worker cannot be replaced */
 	int unpack_fd;                           /* the kernel, if its unpacked form is wanted; -1 */
 	int64_t log_offset;                      /* where this run's lines begin in the worker's log */
 
@@ -42,9 +43,15 @@ struct spawn {
 	int worker_log;
 };
 
-/** Takes config over. done is called on the loop; then spawn_free(). NULL: out of memory. */
-struct spawn *spawn_begin(struct partition *partition, struct partition_config *config, bool paused, void (*done)(struct spawn *spawn));
+/** Takes config over. held: NULL, or what the worker goes on with. done is called on the loop; then spawn_free(). NULL: out of memory. */
+struct spawn *spawn_begin(struct partition *partition, struct partition_config *config, bool paused, const struct held *held,
+			  void (*done)(struct spawn *spawn));
 void spawn_free(struct spawn *spawn);
+
+static inline bool spawn_is_successor(const struct spawn *spawn)
+{
+	return spawn->held.fd[WORKER_HELD_LIFE] >= 0;
+}
 
 /* spawn_files.c */
 /** Opens everything that the worker gets and describes it. Returns 0, or -1 with error and text. */

@@ -9,12 +9,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include "abi/tlfs.h"
 #include "root-partition/daemon/disk_file.h"
 #include "root-partition/daemon/sockets.h"
 
 #define WORKER_FIRST_FD 3
+#define LOCK_TRIES 40
 
 int32_t spawn_give(struct spawn *s, int fd)
 {
@@ -61,6 +63,11 @@ static int open_disk(struct spawn *s, const struct config_disk *disk, struct wor
 	char why[400];
 	int fd = -1, rc = disk_file_open(disk, &fd, ret, why, sizeof why);
 
+	/* Its predecessor's lock goes a moment after its last request. */
+	for (int i = 0; rc == EBUSY && spawn_is_successor(s) && i < LOCK_TRIES; i++) {
+		nanosleep(&(const struct timespec){ .tv_nsec = 50000000 }, NULL);
+		rc = disk_file_open(disk, &fd, ret, why, sizeof why);
+	}
 	if (rc)
 		return spawn_fail(s, rc, "%s", why);
 	ret->fd = spawn_give(s, fd);
@@ -73,8 +80,40 @@ static uint64_t memory_file_bytes(const struct partition_config *config)
 	return config->memory_bytes + (config->dynamic_memory ? 128ull << 20 : 0);
 }
 
+static int32_t give_held(struct spawn *s, enum worker_held what)
+{
+	int fd = s->held.fd[what];
+
+	s->held.fd[what] = -1;
+	return spawn_give(s, fd);
+}
+
+/* A pipe whose writing end only the worker has. */
+static int open_life(struct spawn *s, struct worker_config *ret)
+{
+	int life[2];
+
+	ret->life_fd[0] = ret->life_fd[1] = -1;
+	if (s->config->on_worker_failure != CONFIG_WORKER_REPLACE)
+		return 0;
+	if (pipe2(life, O_CLOEXEC) < 0)
+		return spawn_fail(s, errno, "pipe: %s", strerror(errno));
+	s->life_fd = fcntl(life[0], F_DUPFD_CLOEXEC, 0);
+	ret->life_fd[0] = spawn_give(s, life[0]);
+	ret->life_fd[1] = spawn_give(s, life[1]);
+	return 0;
+}
+
 static int open_memory(struct spawn *s, struct worker_config *ret)
 {
+	ret->partition_fd = -1;
+	if (spawn_is_successor(s)) {
+		ret->partition_resets = s->held.resets;
+		ret->memory_fd = give_held(s, WORKER_HELD_MEMORY);
+		ret->state_fd = give_held(s, WORKER_HELD_STATE);
+		ret->partition_fd = give_held(s, WORKER_HELD_PARTITION);
+		return 0;
+	}
 	s->memory_fd = memfd_create("bulkhead-memory", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	s->state_fd = memfd_create("bulkhead-state", MFD_CLOEXEC);
 	if (s->memory_fd < 0 || s->state_fd < 0)
@@ -167,7 +206,7 @@ int spawn_open_files(struct spawn *s, struct worker_config *ret)
 	w->start_paused = s->paused;
 	w->initrd_fd = -1;
 	snprintf(w->cmdline, sizeof w->cmdline, "%s", config->cmdline ? config->cmdline : "");
-	if (open_channels(s, w))
+	if (open_channels(s, w) || open_life(s, w))
 		return -1;
 	mshv = open(s->options->mshv, O_RDWR | O_CLOEXEC);
 	if (mshv < 0)

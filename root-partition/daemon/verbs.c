@@ -12,6 +12,7 @@
 #include "root-partition/daemon/memory.h"
 #include "root-partition/daemon/partition.h"
 #include "root-partition/daemon/record.h"
+#include "root-partition/daemon/replace.h"
 #include "root-partition/daemon/spawn.h"
 
 #define START_MS   120000u   /* from the process to a running guest */
@@ -61,6 +62,7 @@ static void on_spawned(struct spawn *s)
 	p->memory_fd = s->memory_fd;
 	p->state_fd = s->state_fd;
 	p->log_offset = s->log_offset;
+	replace_watch(p, s);
 	instance_begin(p, s->pid, s->record.ticks, s->pidfd, true);
 	s->memory_fd = s->state_fd = s->pidfd = -1;
 	spawn_free(s);
@@ -101,6 +103,7 @@ void partition_start(struct partition *p, bool paused, uint64_t timeout_ms, done
 	}
 	p->running = config;
 	memory_forget(p);
+	p->replacement_count = p->replacement_total = 0;
 	p->log_offset = 0;
 	p->stop_requested = p->killed = p->reset_expected = false;
 	*p->stop_path = 0;
@@ -109,7 +112,7 @@ void partition_start(struct partition *p, bool paused, uint64_t timeout_ms, done
 	partition_set_state(p, PARTITION_STARTING, "");
 	if (!partition_wait(p, WAIT_STARTED, timeout_ms, done, arg))
 		done = NULL;
-	p->spawn = spawn_begin(p, for_spawn, paused, on_spawned);
+	p->spawn = spawn_begin(p, for_spawn, paused, NULL, on_spawned);
 	if (!p->spawn) {
 		config_free(p->running);
 		p->running = NULL;
@@ -152,6 +155,7 @@ void partition_turn_off(struct partition *p, const char *path, done_fn done, voi
 	}
 	snprintf(p->stop_path, sizeof p->stop_path, "%s", path ? path : "turned off");
 	p->stop_requested = true;
+	replace_forget(p);
 	if (done)
 		partition_wait(p, WAIT_STOPPED, 0, done, arg);
 	if (p->state != PARTITION_STOPPING)

@@ -90,6 +90,35 @@ eventually 5 shown again " restarting "
 expect "called off" sh -c "'$BHCTL' turn-off again | grep -q 'while it waited to be restarted'"
 expect "off" shown again " off "
 
+# <on_worker_failure>replace: another worker with the same state, also after a restart of the daemon; then as far as the limit goes
+partition lasting "" "<on_worker_failure limit='3' within='600'>replace</on_worker_failure>"
+# lives NAME COUNT: its workers so far, as they themselves have counted.
+lives() {
+	shown "$1" " running " && [ "$(field "$1" heartbeat_sequence)" = "$2" ] && [ "$(field "$1" worker_replacements)" = $(($2 - 1)) ]
+}
+expect "started" "$BHCTL" start lasting
+expect "its first" lives lasting 1
+worker=$(worker_of lasting)
+kill -9 "$worker"
+eventually 5 lives lasting 2
+expect "it is said why" sh -c "'$BHCTL' events | grep -q 'lasting worker replaced running: worker ended by signal 9 .SIGKILL'"
+expect "asked for" sh -c "'$BHCTL' replace-worker lasting | grep -q 'its worker was replaced'"
+expect "the third" lives lasting 3
+daemon_kill
+daemon_start
+eventually 5 lives lasting 3
+eventually 5 sh -c "[ \"\$(find /proc/$daemon_pid/fd -lname '*bulkhead-state*' | wc -l)\" -gt 0 ]"
+kill -SEGV "$(worker_of lasting)"
+eventually 5 lives lasting 4
+expect "started" "$BHCTL" start one
+refuse 1 "on_worker_failure" "$BHCTL" replace-worker one
+expect "off" "$BHCTL" turn-off one
+expect "off" "$BHCTL" turn-off lasting
+expect "nothing is held" [ "$(find "/proc/$daemon_pid/fd" -lname '*bulkhead-memory*' | wc -l)" = 0 ]
+partition mortal "die=11" "<on_worker_failure limit='2' within='600'>replace</on_worker_failure>"
+expect "started" "$BHCTL" start mortal
+eventually 9 shown mortal " failed .*SIGSEGV.*not replaced again: 2 workers within 600 s was the limit"
+
 # <on_reboot>stop
 partition once "" "<on_reboot>stop</on_reboot>"
 expect "started" "$BHCTL" start once

@@ -50,7 +50,8 @@ static void refuse(const char *what)
 static void check_descriptors(void)
 {
 	int highest = 4, given[] = { config.mshv_fd, config.state_fd, config.memory_fd, config.kernel_fd, config.initrd_fd, config.console_fd,
-				     config.console_log_fd, config.vsock.directory_fd, config.vsock.listen_fd };
+				     config.console_log_fd, config.vsock.directory_fd, config.vsock.listen_fd,
+				     config.partition_fd, config.life_fd[0], config.life_fd[1] };
 	struct stat st;
 
 	for (size_t i = 0; i < sizeof given / sizeof *given; i++)
@@ -69,6 +70,11 @@ static void check_descriptors(void)
 		refuse("the configuration is not sealed");
 	if (fcntl(config.memory_fd, F_GET_SEALS) != (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW))
 		refuse("the memory is not sealed in its size");
+	if (config.partition_fd >= 0 && pread(config.state_fd, &status.heartbeat_sequence, sizeof status.heartbeat_sequence, 0) < 0)
+		refuse("no state");
+	status.heartbeat_sequence++;
+	if (pwrite(config.state_fd, &status.heartbeat_sequence, sizeof status.heartbeat_sequence, 0) < 0)
+		refuse("no state");
 	if (fstat(config.memory_fd, &st) < 0 || (uint64_t)st.st_size != config.memory_bytes)
 		refuse("the memory has a wrong size");
 }
@@ -87,6 +93,24 @@ static void send_packet(const void *packet, size_t size)
 		close(client);
 		client = -1;
 	}
+}
+
+/* What a successor will get; /dev/null is the partition. */
+static void send_hold(void)
+{
+	struct worker_hold hold = { .header = { WORKER_HOLD, sizeof hold, 0 } };
+	int fds[WORKER_HELD_COUNT] = { config.mshv_fd, config.memory_fd, config.state_fd, config.life_fd[0] };
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof fds)];
+	} control = { 0 };
+	struct iovec iov = { &hold, sizeof hold };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+
+	control.header = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof fds) };
+	memcpy(CMSG_DATA(&control.header), fds, sizeof fds);
+	if (config.life_fd[0] >= 0)
+		sendmsg(client, &message, MSG_NOSIGNAL);
 }
 
 static void set_state(uint32_t state)
@@ -286,6 +310,7 @@ static void serve(int milliseconds)
 	}
 	if (polls[0].revents) {
 		client = accept4(3, NULL, NULL, SOCK_CLOEXEC);
+		send_hold();
 		send_packet(&status, sizeof status);
 	} else if (polls[1].revents) {
 		n = receive(packet, sizeof packet, &fd);
