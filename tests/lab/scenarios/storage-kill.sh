@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=sh
-# A worker killed at any instant of its child's disk I/O loses nothing that was acknowledged, and its neighbour notices nothing.
+# A worker killed at any instant of its child's disk I/O loses nothing that was acknowledged, and its neighbour notices nothing. Where the
+# definition says so another worker goes on with the child, which notices nothing either.
 . /lab/functions.sh
 . /lab/partitions.sh
 
-# definition NAME DISK ROUNDS
+# definition NAME DISK [ELEMENT]
 definition() {
 	cat >"/run/$1.xml" <<-XML
 	<partition>
@@ -19,6 +20,7 @@ definition() {
 	    $2
 	    <console log="on"/>
 	  </devices>
+	  ${3:-}
 	</partition>
 	XML
 	bhctl define "/run/$1.xml" || fail "cannot define $1"
@@ -28,7 +30,8 @@ step start "two children write and verify"
 run modprobe bulkhead
 daemon_start
 definition victim '<disk type="file"><source file="/disks/one.img"/><target dev="sda"/></disk>'
-definition neighbour '<disk type="file"><source file="/disks/three.img"/><target dev="sda"/></disk>'
+definition neighbour '<disk type="file"><source file="/disks/three.img"/><target dev="sda"/></disk>' \
+	'<on_worker_failure limit="20" within="600">replace</on_worker_failure>'
 run bhctl start neighbour
 run bhctl start victim
 for name in victim neighbour; do
@@ -51,6 +54,45 @@ expect "the neighbour's too" not said neighbour 'EXT4-fs error|FAILED'
 rounds=$(said_count neighbour 'guest-io: round')
 eventually 20 "the neighbour goes on" said_more neighbour 'guest-io: round' "$rounds"
 
+# replaced NAME COUNT: its worker was, so often, and it is running.
+replaced() {
+	shown "$1" running && bhctl show "$1" | grep -qE "^workers replaced +$2\$"
+}
+
+# killed NAME: its worker, which is not the one that was killed last.
+killed() {
+	lab_pid=$(worker_pid "$1")
+	[ -n "$lab_pid" ] && [ "$lab_pid" != "${lab_last_pid:-}" ] && kill -9 "$lab_pid" && lab_last_pid=$lab_pid
+}
+
+# in_child COMMAND...: what the neighbour says to it.
+in_child() {
+	bhctl exec neighbour -- "$@"
+}
+
+child_sound() {
+	in_child dmesg >/run/dmesg || return
+	! grep -E 'BUG:|WARNING: CPU|Oops|stall|Call Trace|blocked for more|I/O error|EXT4-fs (error|warning)|rescind' /run/dmesg
+}
+
+step replace "the neighbour's worker is killed at random instants, and the child goes on"
+boot=$(in_child cat /proc/sys/kernel/random/boot_id)
+for count in 1 2 3 4 5 6 7 8; do
+	sleep "0.$(od -An -N1 -tu1 /dev/urandom | tr -d ' ')"
+	eventually 10 "killed" killed neighbour
+	# Sometimes at once, so that the next one is hit while it begins.
+	[ $((count % 3)) = 0 ] || eventually 10 "replaced $count times" replaced neighbour "$count"
+done
+eventually 10 "replaced 8 times" replaced neighbour 8
+rounds=$(said_count neighbour 'guest-io: round')
+eventually 20 "it goes on" said_more neighbour 'guest-io: round' "$rounds"
+run bhctl replace-worker neighbour
+expect "the child is the same" [ "$(in_child cat /proc/sys/kernel/random/boot_id)" = "$boot" ]
+expect "its kernel has nothing to say" child_sound
+expect "events say why" sh -c "bhctl events | grep -q 'worker replaced.*SIGKILL'"
+refuse 1 'on_worker_failure' bhctl replace-worker victim
+expect "its data are right" not said neighbour 'FAILED'
+
 step disks "shut both down; the disks are clean and hold what was written"
 for name in victim neighbour; do
 	run bhctl shutdown "$name"
@@ -58,6 +100,17 @@ for name in victim neighbour; do
 done
 check_disk victim /disks/one.img
 check_disk neighbour /disks/three.img
+expect "no memory is kept" [ "$(memory_of_partitions)" = 0 ]
+
+step both "worker and daemon killed at once: nobody holds the child any more"
+run bhctl start neighbour
+seen=$(said_count neighbour 'guest-io: round')
+eventually 40 "it works" said_more neighbour 'guest-io: round' "$seen"
+worker=$(worker_pid neighbour)
+kill -9 "$daemon_pid" "$worker"
+wait "$daemon_pid"
+daemon_start
+expect "failed" shown neighbour failed
 expect "no memory is kept" [ "$(memory_of_partitions)" = 0 ]
 daemon_stop
 run rmmod bulkhead
