@@ -102,10 +102,14 @@ check_disk victim /disks/one.img
 check_disk neighbour /disks/three.img
 expect "no memory is kept" [ "$(memory_of_partitions)" = 0 ]
 
-step both "worker and daemon killed at once: nobody holds the child any more"
+step both "worker killed while the child boots; then worker and daemon at once: nobody holds the child any more"
 run bhctl start neighbour
 seen=$(said_count neighbour 'guest-io: round')
-eventually 40 "it works" said_more neighbour 'guest-io: round' "$seen"
+for delay in 0.2 0.3 0.4; do
+	sleep "$delay"
+	eventually 10 "killed" killed neighbour
+done
+eventually 40 "it has booted and works" said_more neighbour 'guest-io: round' "$seen"
 worker=$(worker_pid neighbour)
 kill -9 "$daemon_pid" "$worker"
 wait "$daemon_pid"

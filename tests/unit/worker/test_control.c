@@ -273,6 +273,51 @@ static struct worker_reply ask_attach(int fd, struct worker_message *request, un
 	return reply;
 }
 
+static unsigned int receive_hold(int fd, struct worker_hold *hold)
+{
+	int fds[WORKER_HELD_COUNT];
+	char control_bytes[CMSG_SPACE(sizeof fds)];
+	struct iovec iov = { hold, sizeof *hold };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control_bytes, .msg_controllen = sizeof control_bytes };
+	unsigned int count = 0;
+
+	ck_assert_int_eq(recvmsg(fd, &message, MSG_DONTWAIT), sizeof *hold);
+	ck_assert_uint_eq(hold->header.type, WORKER_HOLD);
+	ck_assert_ptr_nonnull(CMSG_FIRSTHDR(&message));
+	memcpy(fds, CMSG_DATA(CMSG_FIRSTHDR(&message)), CMSG_FIRSTHDR(&message)->cmsg_len - CMSG_LEN(0));
+	for (; count < WORKER_HELD_COUNT && CMSG_LEN(count * sizeof(int)) < CMSG_FIRSTHDR(&message)->cmsg_len; count++)
+		ck_assert_int_eq(close(fds[count]), 0);
+	return count;
+}
+
+/* Every daemon gets what a successor needs, and again with the new partition of a reset. */
+START_TEST(holds)
+{
+	struct worker_status status;
+	struct worker_hold hold;
+	int fd, client;
+
+	begin();
+	machine.partition.fd = machine.config.memory_fd = machine.config.state_fd = machine.config.life_fd[0] = control.listen_fd;
+	for (client = 0; client < 2; client++) {
+		fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+		ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(sa_family_t) + 6), 0);
+		turn();
+		ck_assert_uint_eq(receive_hold(fd, &hold), WORKER_HELD_COUNT);
+		ck_assert_uint_eq(hold.reset_count, state.reset_count);
+		ck_assert_int_eq(recv(fd, &status, sizeof status, MSG_DONTWAIT), sizeof status);
+		control_send_status(&control);
+		ck_assert_int_eq(recv(fd, &status, sizeof status, MSG_DONTWAIT), sizeof status);
+		state.reset_count++;
+		control_send_status(&control);
+		ck_assert_uint_eq(receive_hold(fd, &hold), WORKER_HELD_COUNT);
+		ck_assert_uint_eq(hold.reset_count, state.reset_count);
+		close(fd);
+		turn();
+	}
+}
+END_TEST
+
 /* An answer comes when the guest has given it, and only to the daemon that asked. */
 START_TEST(guests_answers)
 {
@@ -443,4 +488,4 @@ START_TEST(bad_packets)
 }
 END_TEST
 
-RUN_TESTS("worker control", verbs, interfaces, disks, guests_answers, next_daemon, bad_packets)
+RUN_TESTS("worker control", verbs, holds, interfaces, disks, guests_answers, next_daemon, bad_packets)
