@@ -73,7 +73,8 @@ void cim_list_free(struct cim_list *list)
 static bool is_ready(const struct cim *cim, struct cim_error *error)
 {
 	if (!cim->model.complete)
-		error_set(error, CIM_UNAVAILABLE, "not connected to bulkheadd; 'systemctl status bulkheadd' says why");
+		error_set(error, CIM_UNAVAILABLE, daemon_is_up(cim->model.daemon) ? "bulkheadd's partitions are being read; try again" :
+			  "not connected to bulkheadd; 'systemctl status bulkheadd' says why");
 	return cim->model.complete;
 }
 

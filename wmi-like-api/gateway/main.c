@@ -25,6 +25,7 @@
 #include "wmi-like-api/gateway/server.h"
 
 #define TICK_MS 500u
+#define MODEL_MS 3000u   /* a start waits so long for the daemon's partitions */
 
 static const char usage[] =
 	"Usage: bulkhead-wsmand [--config FILE]\n"
@@ -229,6 +230,15 @@ static int drop(struct gateway *g, char *why, size_t size)
 	return gateway_sandbox_filter(why, size);
 }
 
+/* Clients that come with the machine are not told of partitions that are only being read. Without a daemon they are told soon. */
+static void await_model(struct gateway *g)
+{
+	uint64_t end = uv_now(&g->loop) + MODEL_MS;
+
+	while (!cim_is_ready(g->cim) && uv_now(&g->loop) < end)
+		uv_run(&g->loop, UV_RUN_ONCE);
+}
+
 static int prepare(struct gateway *g, int helper, const int *fds, char *why, size_t size)
 {
 	struct wsman_options options = { .cim = g->cim, .context_ms = g->config.context_s * 1000, .contexts_per_user = (unsigned)g->config.max_contexts,
@@ -243,6 +253,7 @@ static int prepare(struct gateway *g, int helper, const int *fds, char *why, siz
 	g->server.authenticator = authenticator_new(&g->loop, helper, on_helper_lost, g);
 	g->tick.data = g;
 	uv_timer_start(&g->tick, on_tick, TICK_MS, TICK_MS);
+	await_model(g);
 	rc = g->server.wsman && g->server.authenticator ? server_listen(&g->server, fds) : UV_ENOMEM;
 	if (rc)
 		snprintf(why, size, "%s", uv_strerror(rc));
