@@ -137,6 +137,9 @@ uint64_t hvcall_dispatch_vp(struct hypercall *call)
 	}
 	if (in->flags & HV_DISPATCH_VP_FLAG_SCAN_INTERRUPT_INJECTION)
 		scan_events(vp);
+	/* It has woken us, and is not armed any more. */
+	if (vp->armed_deadline <= start)
+		vp->armed_deadline = ~0ull;
 	out->dispatch_state = HV_VP_DISPATCH_STATE_READY;
 	if (vp->intercepted) {
 		out->dispatch_event = HV_VP_DISPATCH_EVENT_INTERCEPT;

@@ -155,6 +155,40 @@ START_TEST(deadline_that_has_passed_is_not_told)
 	ck_assert_int_eq(seen[2], 0xed);
 }
 
+static int sets_a_timer_and_goes_on(struct vp *vp)
+{
+	uint64_t now;
+
+	ck_assert(child_rdmsr(vp, HV_X64_MSR_TIME_REF_COUNT, &now));
+	wrmsr_of(vp, HV_X64_MSR_STIMER0_CONFIG + 1, now + 5000);
+	return VP_RUN_CONTINUE;
+}
+
+/*
+ * A timer that woke a sleeping VP counted as armed still: what the child set next was later than that and not told to the root, so it came
+ * with the root's next interrupt, some milliseconds late.
+ */
+START_TEST(timer_that_woke_is_not_armed)
+{
+	const struct bh_output_dispatch_vp *out;
+	struct vp *vp;
+	uint64_t now;
+
+	start(1);
+	vp = machine_vp(id, 0);
+	ck_assert(child_rdmsr(vp, HV_X64_MSR_TIME_REF_COUNT, &now));
+	wrmsr_of(vp, HV_X64_MSR_STIMER0_CONFIG, HV_STIMER_AUTO_ENABLE | HV_STIMER_DIRECT | 0xed << 4);
+	wrmsr_of(vp, HV_X64_MSR_STIMER0_CONFIG + 1, now + 10000);
+	SCRIPT(halt, sets_a_timer_and_goes_on, nothing);
+	out = machine_dispatch(id, 0, 0, NULL);
+	ck_assert_uint_eq(out->dispatch_state, HV_VP_DISPATCH_STATE_BLOCKED);
+	machine_tsc = out->deadline_tsc;
+	out = machine_dispatch(id, 0, 0, NULL);
+	ck_assert_int_eq(step, 2);
+	ck_assert_uint_eq(out->deadline_tsc, child_next_deadline(vp));
+}
+END_TEST
+
 /* Timer in message mode: expiry in the slot of its SINT; a taken slot delays the message until EOM, and it then says both times. */
 START_TEST(message_timer_waits_for_its_slot)
 {
@@ -275,5 +309,6 @@ START_TEST(absent_page_is_asked_for)
 	ck_assert_uint_eq(step, 3);
 }
 
-RUN_TESTS("hypervisor/dispatch", halt_blocks, init_and_sipi, lapic_timer, direct_timer, deadline_that_has_passed_is_not_told, message_timer_waits_for_its_slot,
+RUN_TESTS("hypervisor/dispatch", halt_blocks, init_and_sipi, lapic_timer, direct_timer, deadline_that_has_passed_is_not_told, timer_that_woke_is_not_armed,
+	  message_timer_waits_for_its_slot,
 	  event_page, intercept_suspends, absent_page_is_asked_for)
