@@ -286,6 +286,19 @@ void child_retry_timer_messages(struct vp *vp)
 			send_timer_message(vp, i, child_reference_time(vp->partition));
 }
 
+uint64_t child_expected_deadline(const struct vp *vp, uint64_t now_tsc)
+{
+	uint64_t next = ~0ull;
+
+	for (unsigned int i = 0; i < HV_SYNIC_STIMER_COUNT; i++)
+		if (stimer_guess(&vp->child.stimer[i]) < next)
+			next = stimer_guess(&vp->child.stimer[i]);
+	if (next != ~0ull)
+		next = reftime_to_tsc(&vp->partition->child.time, next);
+	/* It was wrong the last time. */
+	return next > now_tsc ? next : ~0ull;
+}
+
 uint64_t child_next_deadline(const struct vp *vp)
 {
 	uint64_t next = ~0ull, tsc = lapic_next_deadline(&vp->child.lapic);

@@ -71,6 +71,8 @@ void child_vp_init_signal(struct vp *vp);
 /* Interrupts. */
 bool child_lapic_matches(const struct vp *vp, uint32_t destination, bool logical);
 void child_post_interrupt(struct vp *vp, uint8_t vector, bool level);
+/** Where child_next_deadline will be when the child has set its tick again, in TSC; ~0 = there is no saying. */
+uint64_t child_expected_deadline(const struct vp *vp, uint64_t now_tsc);
 /** The vector to inject next, or -1; takes in what the child did to its assist page and to CR8. */
 int child_pending_vector(struct vp *vp);
 /** Before an entry: the child takes the vector when it can, or the next exit takes it back. */

@@ -78,6 +78,14 @@ static void scan_events(struct vp *vp)
 	}
 }
 
+/* The root wakes the VP in time for its next timer, or so little late that telling it costs more. */
+static bool is_in_time(const struct vp *vp)
+{
+	uint64_t next = child_next_deadline(vp);
+
+	return next >= vp->armed_deadline || reftime_length(&vp->partition->child.time, vp->armed_deadline - next) <= STIMER_SLOP;
+}
+
 static uint32_t run(struct cpu *cpu, struct vp *vp, struct bh_output_dispatch_vp *out)
 {
 	enum vp_run_result result = VP_RUN_CONTINUE;
@@ -98,7 +106,7 @@ static uint32_t run(struct cpu *cpu, struct vp *vp, struct bh_output_dispatch_vp
 			vp->halted = true;
 			result = VP_RUN_CONTINUE;
 		}
-		if (child_next_deadline(vp) < vp->armed_deadline)
+		if (!is_in_time(vp))
 			vp->leave = true;
 	}
 	if (result == VP_RUN_ABSENT)
@@ -106,6 +114,24 @@ static uint32_t run(struct cpu *cpu, struct vp *vp, struct bh_output_dispatch_vp
 	if (result == VP_RUN_INTERCEPT || result == VP_RUN_ABSENT)
 		out->dispatch_event = HV_VP_DISPATCH_EVENT_INTERCEPT;
 	return HV_VP_DISPATCH_STATE_READY;
+}
+
+/* For which the root arms its timer before it dispatches again. */
+static uint64_t deadline(struct vp *vp, bool goes_on)
+{
+	uint64_t now = rdtsc(), next, expected;
+
+	/* The timer that ended the run, told as the next deadline, would end the next run as well. */
+	if (goes_on)
+		child_expire_timers(vp, now);
+	next = child_next_deadline(vp);
+	if (!goes_on)
+		return next;
+	/* What is armed will do; to arm it anew takes time. */
+	if (vp->armed_deadline > now && vp->armed_deadline > next && is_in_time(vp))
+		return vp->armed_deadline;
+	expected = child_expected_deadline(vp, now);
+	return expected < next ? expected : next;
 }
 
 /**
@@ -148,11 +174,7 @@ uint64_t hvcall_dispatch_vp(struct hypercall *call)
 		out->dispatch_state = run(call->cpu, vp, out);
 		vp_vendor_unload(call->cpu, vp);
 	}
-	/* The timer that ended the run, told as the next deadline, would end the next run as well. */
-	if (out->dispatch_state == HV_VP_DISPATCH_STATE_READY)
-		child_expire_timers(vp, rdtsc());
-	/* The root arms its timer for this before it dispatches again. */
-	out->deadline_tsc = vp->armed_deadline = child_next_deadline(vp);
+	out->deadline_tsc = vp->armed_deadline = deadline(vp, out->dispatch_state == HV_VP_DISPATCH_STATE_READY);
 	vp->stats.signals += out->signal_count;
 	vp->stats.hypervisor_tsc += rdtsc() - start - (vp->stats.guest_tsc - guest);
 	vp->output = NULL;

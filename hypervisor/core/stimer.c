@@ -12,6 +12,8 @@
  * A one-shot needs no bound: between two of them the child runs, on time that the root's scheduler gave it.
  */
 #define PERIOD_MIN 1000ull
+/* Ticks come at least so often. */
+#define GUESS_MAX 200000ull
 
 void stimer_reset(struct stimer *t)
 {
@@ -52,9 +54,20 @@ bool stimer_write_config(struct stimer *t, uint64_t value, uint64_t now)
 	return true;
 }
 
+/* A tick is set anew after each expiry, for the next point of a grid. */
+static void note_interval(struct stimer *t, uint64_t count)
+{
+	uint64_t interval = count > t->expired_at ? count - t->expired_at : 0;
+	uint64_t off = interval > t->interval ? interval - t->interval : t->interval - interval;
+
+	t->steady = t->expired_at && interval && interval < GUESS_MAX && off <= STIMER_SLOP / 4;
+	t->interval = interval;
+}
+
 void stimer_write_count(struct stimer *t, uint64_t value, uint64_t now)
 {
 	t->count = value;
+	note_interval(t, value);
 	if (!value)
 		t->config &= ~HV_STIMER_ENABLE;
 	else if (t->config & HV_STIMER_AUTO_ENABLE)
@@ -65,6 +78,12 @@ void stimer_write_count(struct stimer *t, uint64_t value, uint64_t now)
 uint64_t stimer_next(const struct stimer *t)
 {
 	return t->expiry ? t->expiry : ~0ull;
+}
+
+uint64_t stimer_guess(const struct stimer *t)
+{
+	/* A little late, for the count may be a little later than the grid. */
+	return !t->expiry && t->steady ? t->expired_at + t->interval + STIMER_SLOP / 2 : ~0ull;
 }
 
 bool stimer_expire(struct stimer *t, uint64_t now)

@@ -11,7 +11,12 @@ struct stimer {
 	uint64_t expiry;             /* 0 = not running */
 	bool     message_pending;    /* expired at `expired_at`, but its message slot was taken */
 	uint64_t expired_at;
+	uint64_t interval;           /* from there to the last count */
+	bool     steady;             /* the interval before was the same, but for the slop */
 };
+
+/** A timer may be late by so much, in 100 ns, where being on time would cost the way to the root and back. */
+#define STIMER_SLOP 100ull
 
 void stimer_reset(struct stimer *t);
 /** False: #GP (reserved bits). */
@@ -19,6 +24,8 @@ bool stimer_write_config(struct stimer *t, uint64_t value, uint64_t now);
 void stimer_write_count(struct stimer *t, uint64_t value, uint64_t now);
 /** Reference time at which it has something to do; ~0 = never. */
 uint64_t stimer_next(const struct stimer *t);
+/** When one that has expired will have something to do, if it is set again as the last times; ~0 = there is no saying. */
+uint64_t stimer_guess(const struct stimer *t);
 /** Advances to `now`. True when it expired: then the caller delivers by message or direct vector. */
 bool stimer_expire(struct stimer *t, uint64_t now);
 

@@ -69,7 +69,7 @@ struct bh_leave_frame {
 struct bh_output_dispatch_vp {
 	uint32_t dispatch_state;     /* HV_VP_DISPATCH_STATE_* */
 	uint32_t dispatch_event;     /* HV_VP_DISPATCH_EVENT_* */
-	uint64_t deadline_tsc;       /* root TSC at which this VP next has a timer due; ~0 = never */
+	uint64_t deadline_tsc;       /* root TSC at which this VP next has a timer due, or will have set its tick for; ~0 = never */
 	uint64_t wake_mask;          /* VPs of the partition that got an interrupt while this one ran */
 	uint32_t signal_count;
 	uint32_t reserved;
