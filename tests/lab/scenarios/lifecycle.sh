@@ -71,7 +71,8 @@ step kexec "kexec"
 stage life 60 "kexec's kernel runs" 'life: stage kexec'
 
 step kdump "a panic; the dump kernel writes a vmcore"
-stage life 60 "it panics" 'life: panics with a dump kernel'
+# What it says itself may still be on the way then.
+stage life 60 "it panics" 'sysrq: Trigger a crash'
 eventually 20 "the panic arrives with its message" sh -c 'bhctl events | grep -q "life.*crashed.*Kernel panic - not syncing: sysrq triggered crash"'
 run grep 'guest:.*Kernel panic' /var/log/bulkhead/life-worker.log
 stage life 60 "the dump is on the disk" 'life: vmcore written'
