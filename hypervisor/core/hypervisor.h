@@ -30,7 +30,7 @@ struct cpu {
 	uint64_t host_xcr0;         /* the root's, while a child is loaded */
 	uint64_t host_dr[4];
 	uint64_t host_tsc_aux;
-	struct partition *last_child; /* for the branch predictor barrier between children */
+	uint64_t last_child;        /* id, for the branch predictor barrier between children; 0 = none yet */
 	uint64_t root_gpr[16];      /* by processor number; RAX and RSP live in the VMCB */
 	uint64_t root_vmcb_pa;
 	uint64_t hsave_pa;
@@ -54,6 +54,7 @@ struct hypervisor {
 	bool     has_nrips;
 	bool     has_flush_asid;
 	bool     has_ibpb;
+	bool     has_scalable_mca;
 	bool     has_gib_pages;
 	uint64_t generation;        /* bumped when a page leaves the root */
 	struct pool pool;           /* the hypervisor's own */

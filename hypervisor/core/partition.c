@@ -153,9 +153,6 @@ uint64_t hvcall_delete_partition(struct hypercall *call)
 	if (status == HV_STATUS_SUCCESS && (p->state == PARTITION_ACTIVE || p->pool.total_pages))
 		status = HV_STATUS_INVALID_PARTITION_STATE;
 	if (status == HV_STATUS_SUCCESS) {
-		for (uint32_t i = 0; i < hv.cpu_count; i++)
-			if (hv.cpu[i]->last_child == p)
-				hv.cpu[i]->last_child = NULL;
 		hv.partition[p->id % HV_MAX_PARTITIONS] = NULL;
 		hv.partition_count--;
 		pool_free(&hv.pool, va_to_pa(p));

@@ -41,6 +41,7 @@
 #define MSR_APIC_BASE        0x0000001bu
 #define MSR_SPEC_CTRL        0x00000048u
 #define MSR_PRED_CMD         0x00000049u
+#define MSR_MCG_CAP          0x00000179u
 #define MSR_PAT              0x00000277u
 #define MSR_EFER             0xc0000080u
 #define MSR_VM_CR            0xc0010114u
@@ -49,6 +50,7 @@
 #define MSR_VM_HSAVE_PA      0xc0010117u
 #define MSR_SVM_KEY          0xc0010118u
 #define MSR_PATCH_LOADER     0xc0010020u
+#define MSR_SMCA             0xc0002000u /* banks of 16 registers */
 
 #define EFER_SCE   (1ull << 0)
 #define EFER_LME   (1ull << 8)

@@ -147,6 +147,30 @@ static void root_cpuid(struct cpu *cpu, struct vmcb *vmcb)
 	svm_skip(vmcb, 2);
 }
 
+#define SMCA_STATUS 1u
+#define SMCA_DEFERRED_STATUS 8u
+/* CTL, STATUS, ADDR, MISC0, CONFIG, IPID, SYND; DESTAT, DEADDR, MISC1 to MISC4. The others may fault. */
+#define SMCA_REGISTERS 0x3f7fu
+
+/*
+ * The banks of processors with scalable machine checks (APM vol. 2, chapter 9) are the root's, but no permission map covers their numbers
+ * (15.11), so each access ends up here. Linux takes a fault for a broken processor, and panics.
+ */
+static bool is_smca_register(uint32_t msr)
+{
+	return hv.has_scalable_mca && msr >= MSR_SMCA && (msr - MSR_SMCA) / 16 < (rdmsr(MSR_MCG_CAP) & 0xff) &&
+	       SMCA_REGISTERS >> msr % 16 & 1;
+}
+
+/* A status is cleared by writing zero; anything else would fault here. */
+static bool write_smca_register(uint32_t msr, uint64_t value)
+{
+	if ((msr % 16 == SMCA_STATUS || msr % 16 == SMCA_DEFERRED_STATUS) && value)
+		return false;
+	wrmsr(msr, value);
+	return true;
+}
+
 static bool root_rdmsr(struct vmcb *vmcb, uint32_t msr, uint64_t *value)
 {
 	switch (msr) {
@@ -160,7 +184,10 @@ static bool root_rdmsr(struct vmcb *vmcb, uint32_t msr, uint64_t *value)
 		*value = 0;
 		return true;
 	}
-	return false;
+	if (!is_smca_register(msr))
+		return false;
+	*value = rdmsr(msr);
+	return true;
 }
 
 static bool root_wrmsr(struct vmcb *vmcb, uint32_t msr, uint64_t value)
@@ -182,7 +209,7 @@ static bool root_wrmsr(struct vmcb *vmcb, uint32_t msr, uint64_t value)
 	case MSR_VM_HSAVE_PA:
 		return value == 0;
 	}
-	return false;
+	return is_smca_register(msr) && write_smca_register(msr, value);
 }
 
 static void root_msr(struct cpu *cpu, struct vmcb *vmcb)

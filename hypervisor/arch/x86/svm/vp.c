@@ -199,9 +199,9 @@ void vp_vendor_load(struct cpu *cpu, struct vp *vp)
 	if (vp->tsc_aux != cpu->host_tsc_aux)
 		wrmsr(MSR_TSC_AUX, vp->tsc_aux);
 	/* What one child trained into the branch predictor is not for the next one. */
-	if (hv.has_ibpb && cpu->last_child && cpu->last_child != vp->partition)
+	if (hv.has_ibpb && cpu->last_child && cpu->last_child != vp->partition->id)
 		wrmsr(MSR_PRED_CMD, 1);
-	cpu->last_child = vp->partition;
+	cpu->last_child = vp->partition->id;
 }
 
 void vp_vendor_unload(struct cpu *cpu, struct vp *vp)
