@@ -80,7 +80,7 @@ function(bulkhead_unit_test)
 endfunction()
 
 find_program(BULKHEAD_CLANG NAMES clang-14 clang)
-set(BULKHEAD_FUZZ_SECONDS 8 CACHE STRING "how long ctest runs each fuzz target")
+set(BULKHEAD_FUZZ_SECONDS 6 CACHE STRING "how long ctest runs each fuzz target")
 
 # bulkhead_fuzz_target(NAME fuzz_x SOURCES fuzz_x.c <real sources> [LIBS ...] [INCLUDES ...] [DEFINITIONS ...] [CORPUS dir]):
 # test fuzz-x, libFuzzer for BULKHEAD_FUZZ_SECONDS from the seeds in CORPUS, label fuzz. Built by clang, beside the project's compiler.
