@@ -183,7 +183,7 @@ static void on_set(void *arg, const struct worker_message *reply, int error, con
 			snprintf(why, sizeof why, "%.*s", (int)sizeof why - 1, ((const struct worker_kvp_reply *)reply)->text);
 		}
 		/* 80004005h of Linux' daemon: the script's, or that it is not there. */
-		text = error == EIO ? "the guest failed; a Linux guest sets addresses by /usr/libexec/hypervkvpd/hv_set_ifconfig, which not all have" : why;
+		text = error == EIO ? "the guest failed, its log may say why; a Linux guest sets addresses by a script hv_set_ifconfig, which the package bulkhead-guest brings" : why;
 	}
 	api_done(arg, error, error ? text : "done");
 }

@@ -4,10 +4,14 @@
 # alone, installed there by apt without a network, used, purged without a trace. See debian/build-image.
 . /lab/functions.sh
 . /lab/partitions.sh
+. /lab/network.sh
 
 step boot "a Debian boots from its disk"
 run modprobe bulkhead
 daemon_start
+bridge_add br0 10.99.0.1/24
+ip address add fd00:99::1/64 dev br0 nodad
+mac=00:15:5d:00:00:0d
 cat >/run/debian.xml <<-XML
 	<partition>
 	  <name>debian</name>
@@ -21,6 +25,7 @@ cat >/run/debian.xml <<-XML
 	  <devices>
 	    <disk type="block"><source dev="/dev/lab/debian"/><target dev="sda" bus="scsi"/></disk>
 	    <disk type="block"><source dev="/dev/lab/repository"/><target dev="sdb" bus="scsi"/><readonly/></disk>
+	    <interface type="bridge"><source bridge="br0"/><mac address="$mac"/></interface>
 	  </devices>
 	</partition>
 XML
@@ -68,6 +73,32 @@ run bhctl backup debian --disk sda /disks/copy.img
 run e2fsck -f -n /disks/copy.img
 expect "the copy has what was installed" sh -c 'debugfs -R "stat /usr/sbin/bulkhead-guest-exec" /disks/copy.img 2>/dev/null | grep -q "Type: regular"'
 rm /disks/copy.img
+
+step addresses "the host sets them, whoever looks after the network there"
+# has PATTERN: what the guest says of its interface.
+has() {
+	bhctl guest-info debian | grep -qE "^00:15:5D:00:00:0D +no +$1"
+}
+in_guest sh -c 'cp -a /etc/network /etc/resolv.conf /root/'
+run in_guest systemctl start systemd-networkd
+run bhctl set-addresses debian $mac 10.99.0.60/24,fd00:99::60/64 10.99.0.1 10.99.0.1,fd00:99::1
+run ping -q -c 1 -W 5 10.99.0.60
+run ping -q -c 1 -W 5 fd00:99::60
+run bhctl guest-info debian
+expect "systemd-networkd has them, and the name servers" has '10\.99\.0\.60;fd00:99::60;.* 255\.255\.255\.0;/64;.* 10\.99\.0\.1; .*10\.99\.0\.1;fd00:.*:0001;'
+run in_guest systemctl stop systemd-networkd.socket systemd-networkd
+in_guest sh -c 'printf "auto lo eth0\niface eth0 inet static\n address 10.99.0.70/24\n" >>/etc/network/interfaces; ifup eth0'
+run bhctl set-addresses debian $mac 10.99.0.61/24,10.99.0.62/25,fd00:99::61/64 10.99.0.1 10.99.0.1
+run ping -q -c 1 -W 5 10.99.0.61
+run ping -q -c 1 -W 5 10.99.0.62
+run ping -q -c 1 -W 5 fd00:99::61
+expect "not what was set before" not ping -q -c 1 -W 1 10.99.0.70
+expect "and is not to have it at the next boot" [ "$(in_guest ifquery eth0 | grep -c 'address: 10.99.0.70')" = 0 ]
+run in_guest mv /usr/sbin/ifup /usr/sbin/ifup.away
+refuse 1 'its log may say why' bhctl set-addresses debian $mac 10.99.0.63/24
+expect "it does" in_guest sh -c 'journalctl -b -u bulkhead-guest-addresses | grep -q "neither systemd-networkd nor ifupdown"'
+run in_guest mv /usr/sbin/ifup.away /usr/sbin/ifup
+in_guest sh -c 'ifdown eth0; rm -r /etc/network /etc/resolv.conf /etc/systemd/network/05-host-eth0.network /var/lib/hyperv/ifcfg-eth0; mv /root/network /root/resolv.conf /etc/'
 
 step purge "purged, through its own service, it leaves nothing"
 run in_guest sh /repository/purge
