@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A child's hypercalls (TLFS chapter 3): a table, deny by default. Input is copied once from the child's memory or registers; a child
- * may interrupt VPs of its own, have them flush, post messages and signal events on connections that the root opened for it, and nothing
- * else. Calls on sets of VPs are in hypercall_vps.c.
+ * may interrupt VPs of its own, have them flush, post messages and signal events on connections that the root opened for it, give memory
+ * back if it was told that it may, and nothing else. Calls on sets of VPs are in hypercall_vps.c.
  */
 #include "core/hypercall_child.h"
 
@@ -75,6 +75,43 @@ static uint64_t signal_event(struct child_call *call)
 	return HV_STATUS_SUCCESS;
 }
 
+static uint64_t query_capabilities(struct child_call *call)
+{
+	uint64_t gpa = reg(call->vp, 8), *page;
+
+	if (call->control & HV_HYPERCALL_FAST)
+		return HV_STATUS_INVALID_HYPERCALL_INPUT;
+	if (gpa & 7)
+		return HV_STATUS_INVALID_ALIGNMENT;
+	if (vp_page_absent(call->vp, gpa)) {
+		call->result = VP_RUN_ABSENT;
+		return HV_STATUS_INVALID_PARAMETER;
+	}
+	page = partition_page(call->vp->partition, gpa);
+	if (!page)
+		return HV_STATUS_INVALID_PARAMETER;
+	page[gpa % HV_PAGE_SIZE / sizeof *page] = HV_EXT_CAPABILITY_COLD_DISCARD;
+	return HV_STATUS_SUCCESS;
+}
+
+/* The child goes on when the root has the memory back, which may then be used anew. */
+static uint64_t memory_heat_hint(struct child_call *call)
+{
+	const struct hv_input_memory_heat_hint *in = (const void *)call->input;
+	uint32_t start = call->control >> HV_HYPERCALL_REP_START_SHIFT & HV_HYPERCALL_REP_MASK;
+	struct bh_discard_message m = { .ranges_gpa = reg(call->vp, 2) + sizeof *in + start * sizeof(uint64_t) };
+
+	if (call->control & HV_HYPERCALL_FAST)
+		return HV_STATUS_INVALID_HYPERCALL_INPUT;
+	if (in->type != HV_HEAT_HINT_COLD_DISCARD)
+		return HV_STATUS_INVALID_PARAMETER;
+	m.count = (call->control >> HV_HYPERCALL_REP_COUNT_SHIFT & HV_HYPERCALL_REP_MASK) - start;
+	vp_intercept_header(call->vp, &m.header, 3, HV_INTERCEPT_ACCESS_EXECUTE);
+	vp_intercept(call->vp, HVMSG_BULKHEAD_DISCARD, &m, sizeof m);
+	call->result = VP_RUN_INTERCEPT;
+	return HV_STATUS_SUCCESS;
+}
+
 static const struct child_row {
 	uint16_t code, size;
 	bool     variable;       /* a variable header may follow */
@@ -82,7 +119,7 @@ static const struct child_row {
 	bool     spin;           /* granted with a number of spin retries */
 	uint64_t privilege;      /* bits of leaf 40000003h EBX:EAX that grant it */
 	uint32_t hints;          /* and of leaf 40000004h EAX */
-	uint64_t (*handler)(struct child_call *call); /* NULL: a call that exists, but is granted to nobody */
+	uint64_t (*handler)(struct child_call *call);
 } child_calls[] = {
 	{ .code = HVCALL_FLUSH_VA_SPACE, .size = sizeof(struct hv_input_flush_va), .hints = HV_HINT_REMOTE_TLB_FLUSH,
 	  .handler = child_flush_call },
@@ -100,12 +137,14 @@ static const struct child_row {
 	  .handler = post_message },
 	{ .code = HVCALL_SIGNAL_EVENT, .size = sizeof(struct hv_input_signal_event), .privilege = HV_SIGNAL_EVENTS,
 	  .handler = signal_event },
-	{ .code = HVCALL_EXT_QUERY_CAPABILITIES },
+	{ .code = HVCALL_EXT_QUERY_CAPABILITIES, .privilege = HV_EXTENDED_HYPERCALLS, .handler = query_capabilities },
+	{ .code = HVCALL_EXT_MEMORY_HEAT_HINT, .size = sizeof(struct hv_input_memory_heat_hint), .reps = true,
+	  .privilege = HV_EXTENDED_HYPERCALLS, .handler = memory_heat_hint },
 };
 
 static bool granted(const struct child_grants *g, const struct child_row *row)
 {
-	return row->handler && (g->privileges & row->privilege) == row->privilege && (g->hints & row->hints) == row->hints &&
+	return (g->privileges & row->privilege) == row->privilege && (g->hints & row->hints) == row->hints &&
 	       (!row->spin || g->spin_retries != ~0u);
 }
 
@@ -131,6 +170,8 @@ static uint64_t copy_memory(struct child_call *call, uint32_t size, uint32_t rep
 {
 	uint64_t gpa = reg(call->vp, 2);
 
+	if (size + reps_size == 0)
+		return HV_STATUS_SUCCESS;
 	if (gpa & 7 || (gpa & (HV_PAGE_SIZE - 1)) + size + reps_size > HV_PAGE_SIZE)
 		return HV_STATUS_INVALID_ALIGNMENT;
 	if (vp_page_absent(call->vp, gpa)) {

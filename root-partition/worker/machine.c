@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "abi/tlfs.h"
 #include "acpi.h"
 #include "boot_state.h"
 #include "crash.h"
@@ -115,6 +116,8 @@ static void close_partition(struct machine *m)
 /** A fresh partition with its memory and VPs. */
 static int open_partition(struct machine *m)
 {
+	/* With dynamic memory the guest may say what it does not use. */
+	static const uint32_t extended_hypercalls[4] = { 0, HV_EXTENDED_HYPERCALLS >> 32, 0, 0 };
 	unsigned int i;
 	int rc;
 
@@ -126,6 +129,8 @@ static int open_partition(struct machine *m)
 		return fail(rc, "partition: its memory cannot be mapped");
 	for (i = 0; i < m->config.cpuid_count && rc == 0; i++)
 		rc = mshv_partition_set_cpuid(&m->partition, m->config.cpuid[i].leaf, m->config.cpuid[i].value, m->config.cpuid[i].mask);
+	if (rc == 0 && m->config.startup_bytes != 0)
+		rc = mshv_partition_set_cpuid(&m->partition, HV_CPUID_FEATURES, extended_hypercalls, extended_hypercalls);
 	if (rc < 0)
 		return fail(rc, "partition: its CPUID cannot be set");
 	for (i = 0; i < m->config.vp_count && rc == 0; i++)
@@ -288,6 +293,7 @@ int machine_create(struct machine *m)
 	m->vps.devices = &m->devices;
 	m->vps.events = &m->events;
 	m->vps.memory = &m->memory;
+	m->vps.partition = &m->partition;
 	m->vps.wake = wake_loop;
 	m->vps.first_run = first_run;
 	m->vps.context = m;

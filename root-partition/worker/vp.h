@@ -31,6 +31,7 @@ struct vp_set {
 	struct devices *devices;
 	struct event_queue *events;
 	const struct guest_memory *memory;
+	const struct mshv_partition *partition;
 	void (*wake)(void *context); /* any thread: the event queue is no longer empty */
 	void (*first_run)(void *context); /* once, just before the first VP runs for the first time */
 	void *context;
@@ -75,6 +76,8 @@ int vp_write_virtual(struct vp *vp, uint64_t gva, const void *buffer, size_t siz
 
 /** INS and OUTS, with or without REP (vp_string_io.c). */
 enum vp_verdict vp_string_io(struct vp *vp, const struct hv_x64_io_port_intercept_message *io);
+/** The guest gives memory back for as long as it does not touch it (vp_discard.c). */
+enum vp_verdict vp_discard(struct vp *vp, const struct bh_discard_message *m);
 /** What follows a port write that was more than data. */
 enum vp_verdict vp_device_action(struct vp *vp, enum device_action action);
 

@@ -158,6 +158,8 @@ enum vp_verdict vp_complete_exit(struct vp *vp, const struct hv_message *message
 		return vp_post(vp, &event);
 	case HVMSG_BULKHEAD_CRASH:
 		return guest_crashed(vp, payload, event.message);
+	case HVMSG_BULKHEAD_DISCARD:
+		return vp_discard(vp, payload);
 	case HVMSG_BULKHEAD_RESET:
 		return vp_device_action(vp, DEVICE_RESET);
 	case HVMSG_NONE:

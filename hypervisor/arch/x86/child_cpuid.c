@@ -81,8 +81,8 @@ static void xsave(uint32_t subleaf, struct cpuid_result *r)
 #define PRIVILEGES (HV_ACCESS_VP_RUNTIME | HV_ACCESS_REFERENCE_COUNTER | HV_ACCESS_SYNIC | HV_ACCESS_STIMERS | HV_ACCESS_APIC_MSRS | \
 		    HV_ACCESS_HYPERCALL_MSRS | HV_ACCESS_VP_INDEX | HV_ACCESS_RESET | HV_ACCESS_REFERENCE_TSC | \
 		    HV_ACCESS_FREQUENCY_MSRS | HV_POST_MESSAGES | HV_SIGNAL_EVENTS)
-/* With it Linux trusts the TSC itself and rates the reference TSC page below it: not for a child that may go to another machine. */
-#define PRIVILEGES_ON_REQUEST HV_ACCESS_TSC_INVARIANT
+/* With the first Linux trusts the TSC itself and rates the reference TSC page below it: not for a child that may go to another machine. */
+#define PRIVILEGES_ON_REQUEST (HV_ACCESS_TSC_INVARIANT | HV_EXTENDED_HYPERCALLS)
 #define FEATURES (HV_FEATURE_XMM_INPUT | HV_FEATURE_FREQUENCY_REGS | HV_FEATURE_CRASH_MSRS | HV_FEATURE_STIMER_DIRECT)
 #define HINTS (HV_HINT_REMOTE_TLB_FLUSH | HV_HINT_APIC_MSRS | HV_HINT_RELAXED_TIMING | HV_HINT_DEPRECATE_AUTOEOI | HV_HINT_CLUSTER_IPI | \
 	       HV_HINT_EX_PROCESSOR_MASKS)

@@ -34,6 +34,7 @@
 #define HVCALL_POST_MESSAGE            0x005c
 #define HVCALL_SIGNAL_EVENT            0x005d
 #define HVCALL_EXT_QUERY_CAPABILITIES  0x8001
+#define HVCALL_EXT_MEMORY_HEAT_HINT    0x8003
 
 /* The root's calls. */
 #define HVCALL_CREATE_PARTITION        0x0040
@@ -69,6 +70,21 @@
 #define HVCALL_BULKHEAD_READ_LOG       0xbb03
 #define HVCALL_BULKHEAD_GET_STATS      0xbb04
 #define HVCALL_BULKHEAD_CONNECT        0xbb05
+
+/** Bit of what EXT_QUERY_CAPABILITIES gives (hyperv-tlfs.h): a heat hint may say that memory is free. */
+#define HV_EXT_CAPABILITY_COLD_DISCARD (1ull << 8)
+
+/** HVCALL_EXT_MEMORY_HEAT_HINT (8003h, memory input, rep; hyperv-tlfs.h): 8 bytes a rep follow, HV_GPA_RANGE_*. */
+struct hv_input_memory_heat_hint {
+	uint64_t type;           /* HV_HEAT_HINT_*; bits 63:2 reserved */
+};
+#define HV_HEAT_HINT_COLD_DISCARD 2u
+#define HV_HEAT_HINT_RANGES_MAX   511u
+
+/* A range of guest memory: so many pages beyond the first; the first one's address from bit 12 on, of a large page from bit 21 on. */
+#define HV_GPA_RANGE_ADDITIONAL 0x7ffull
+#define HV_GPA_RANGE_LARGE      (1ull << 11)
+#define HV_GPA_RANGE_GIB        (1ull << 12)   /* of a large page: 1 GiB, not 2 MiB */
 
 /** HVCALL_POST_MESSAGE (5Ch, memory input): 256 bytes, payload_size at most 240. */
 struct hv_input_post_message {

@@ -47,6 +47,7 @@ _Static_assert(sizeof(struct hv_message) == 256, "TLFS HV_MESSAGE");
 #define HVMSG_BULKHEAD_CRASH            0xb0000003u /* the child wrote CRASH_CTL: struct bh_crash_message */
 #define HVMSG_BULKHEAD_RESET            0xb0000004u /* the child wrote HV_X64_MSR_RESET */
 #define HVMSG_BULKHEAD_POPULATE         0xb0000005u /* a page that the hypervisor needs is not mapped: hv_x64_memory_intercept_message */
+#define HVMSG_BULKHEAD_DISCARD          0xb0000006u /* the child has no use for memory: struct bh_discard_message */
 
 struct hv_x64_segment {
 	uint64_t base;
@@ -118,6 +119,14 @@ struct bh_crash_message {
 	struct hv_x64_intercept_message_header header;
 	uint64_t p[5];
 	uint64_t ctl;
+};
+
+/** HVMSG_BULKHEAD_DISCARD: the ranges of HVCALL_EXT_MEMORY_HEAT_HINT, where the child keeps them. They do not leave their page. */
+struct bh_discard_message {
+	struct hv_x64_intercept_message_header header;
+	uint64_t ranges_gpa;
+	uint32_t count;                /* 1 to HV_HEAT_HINT_RANGES_MAX */
+	uint32_t reserved;
 };
 
 /** At BH_POSTED_MESSAGE_OFFSET of the VP's message page with HVMSG_BULKHEAD_POST_MESSAGE: the hypervisor's own copy. */

@@ -35,6 +35,7 @@
 #define HV_POST_MESSAGES            (1ull << 36)
 #define HV_SIGNAL_EVENTS            (1ull << 37)
 #define HV_CPU_MANAGEMENT           (1ull << 44)
+#define HV_EXTENDED_HYPERCALLS      (1ull << 52)
 /* HV_CPUID_FEATURES EDX. */
 #define HV_FEATURE_XMM_INPUT        (1u << 4)
 #define HV_FEATURE_FREQUENCY_REGS   (1u << 8)

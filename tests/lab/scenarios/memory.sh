@@ -51,12 +51,22 @@ run bhctl start dyn
 run bhctl set-memory dyn 512MiB
 eventually 60 "the guest reports its demand" sh -c 'bhctl list | grep -qE "^dyn .* (ok|low|warning) "'
 expect "512 MiB are assigned" figure_is assigned_bytes -eq 512
-inside 'mount -o remount,size=700m /run; dd if=/dev/zero of=/run/fill bs=1M count=330 2>/dev/null; rm /run/fill; echo filled-$((1+1))'
+inside 'mount -o remount,size=700m /run; dd if=/dev/zero of=/run/fill bs=1M count=330 2>/dev/null; echo filled-$((1+1))'
 eventually 30 "the guest has touched its memory" said dyn 'filled-2'
 full=$(($(host_figure pinned_bytes) - before))
 free=$(free_kib)
 echo "pinned: $((full >> 20)) MiB"
 expect "at least 400 MiB are pinned" [ $full -ge $((400 << 20)) ]
+
+step report "what the guest frees comes back by itself"
+# pinned_below MIB
+pinned_below() {
+	[ $(($(host_figure pinned_bytes) - before)) -lt $(($1 << 20)) ]
+}
+inside 'rm /run/fill; echo freed-$((1+1))'
+eventually 60 "at least 200 MiB fewer are pinned" pinned_below $(((full >> 20) - 200))
+expect "and free in the root" [ $(($(free_kib) - free)) -ge $((180 << 10)) ]
+expect "512 MiB are assigned" figure_is assigned_bytes -eq 512
 
 step down "ballooned down, the root has the memory back"
 run bhctl set-memory dyn 320MiB

@@ -76,6 +76,7 @@ START_TEST(unknown_codes)
 	for (uint32_t code = 0; code <= 0xffff; code++) {
 		if (code == HVCALL_NOTIFY_LONG_SPIN_WAIT || code == HVCALL_SEND_IPI || code == HVCALL_SEND_IPI_EX ||
 		    code == HVCALL_POST_MESSAGE || code == HVCALL_SIGNAL_EVENT || code == HVCALL_EXT_QUERY_CAPABILITIES ||
+		    code == HVCALL_EXT_MEMORY_HEAT_HINT ||
 		    (code >= HVCALL_FLUSH_VA_SPACE && code <= HVCALL_FLUSH_VA_LIST) ||
 		    (code >= HVCALL_FLUSH_VA_SPACE_EX && code <= HVCALL_FLUSH_VA_LIST_EX))
 			continue;
@@ -249,5 +250,71 @@ START_TEST(long_spin_wait)
 	ck_assert(vp->leave);
 }
 
+static void grant_extended(void)
+{
+	struct hv_input_register_intercept_result in = {
+		.partition_id = id, .intercept_type = HV_INTERCEPT_TYPE_CPUID, .eax = HV_CPUID_FEATURES,
+		.result[1] = { HV_EXTENDED_HYPERCALLS >> 32, HV_EXTENDED_HYPERCALLS >> 32 },
+	};
+
+	ck_assert_uint_eq(machine_call(HVCALL_REGISTER_INTERCEPT_RESULT, &in, sizeof in, 0), HV_STATUS_SUCCESS);
+}
+
+/* What there is comes at a place of the child's choice, which has to be its own, and for which the page is asked for. */
+START_TEST(query_capabilities)
+{
+	uint64_t *word;
+
+	start(1);
+	word = machine_gpa(INPUT_GPA + 8);
+	ck_assert_uint_eq(call(HVCALL_EXT_QUERY_CAPABILITIES, 0, INPUT_GPA + 8), HV_STATUS_ACCESS_DENIED);
+	grant_extended();
+	word[-1] = word[0] = word[1] = ~0ull;
+	ck_assert_uint_eq(call(HVCALL_EXT_QUERY_CAPABILITIES, 0, INPUT_GPA + 8), HV_STATUS_SUCCESS);
+	ck_assert_uint_eq(word[0], HV_EXT_CAPABILITY_COLD_DISCARD);
+	ck_assert(word[-1] == ~0ull && word[1] == ~0ull);
+	ck_assert_uint_eq(call(HVCALL_EXT_QUERY_CAPABILITIES, 0, INPUT_GPA + 4), HV_STATUS_INVALID_ALIGNMENT);
+	ck_assert_uint_eq(call(HVCALL_EXT_QUERY_CAPABILITIES | HV_HYPERCALL_FAST, 0, INPUT_GPA), HV_STATUS_INVALID_HYPERCALL_INPUT);
+	ck_assert_uint_eq(call(HVCALL_EXT_QUERY_CAPABILITIES, 0, MACHINE_GUEST_PAGES * 4096), HV_STATUS_INVALID_PARAMETER);
+	ck_assert_uint_eq(call(HVCALL_EXT_QUERY_CAPABILITIES, 0, ~7ull), HV_STATUS_INVALID_PARAMETER);
+	vp->gpr[1] = HVCALL_EXT_QUERY_CAPABILITIES;
+	vp->gpr[8] = MACHINE_GUEST_PAGES * 4096;
+	ck_assert_int_eq(child_hypercall(vp), VP_RUN_ABSENT);
+}
+
+static uint64_t hint(uint64_t count, uint64_t first, uint64_t type)
+{
+	const uint64_t in[3] = { type, 0x1234801, 0x5678000 };
+
+	return call_memory(HVCALL_EXT_MEMORY_HEAT_HINT | count << HV_HYPERCALL_REP_COUNT_SHIFT | first << HV_HYPERCALL_REP_START_SHIFT,
+			   in, sizeof in);
+}
+
+/* The root is told where the ranges are, and of no more than the page has. */
+START_TEST(memory_heat_hint)
+{
+	const struct bh_discard_message *m;
+
+	start(1);
+	m = (const void *)machine_message(0)->u.bytes;
+	ck_assert_uint_eq(hint(2, 0, HV_HEAT_HINT_COLD_DISCARD), HV_STATUS_ACCESS_DENIED);
+	grant_extended();
+	ck_assert_uint_eq(hint(2, 0, HV_HEAT_HINT_COLD_DISCARD), 2ull << HV_HYPERCALL_REP_COUNT_SHIFT);
+	ck_assert_int_eq(result, VP_RUN_INTERCEPT);
+	ck_assert_uint_eq(machine_message(0)->header.message_type, HVMSG_BULKHEAD_DISCARD);
+	ck_assert(m->ranges_gpa == INPUT_GPA + 8 && m->count == 2);
+	ck_assert_uint_eq(hint(2, 1, HV_HEAT_HINT_COLD_DISCARD), 2ull << HV_HYPERCALL_REP_COUNT_SHIFT);
+	ck_assert(m->ranges_gpa == INPUT_GPA + 16 && m->count == 1);
+	ck_assert_uint_eq(hint(HV_HEAT_HINT_RANGES_MAX, 0, HV_HEAT_HINT_COLD_DISCARD), (uint64_t)HV_HEAT_HINT_RANGES_MAX << HV_HYPERCALL_REP_COUNT_SHIFT);
+	ck_assert_uint_eq(m->count, HV_HEAT_HINT_RANGES_MAX);
+	ck_assert_uint_eq(hint(HV_HEAT_HINT_RANGES_MAX + 1, 0, HV_HEAT_HINT_COLD_DISCARD), HV_STATUS_INVALID_ALIGNMENT);
+	ck_assert_uint_eq(hint(0, 0, HV_HEAT_HINT_COLD_DISCARD), HV_STATUS_INVALID_HYPERCALL_INPUT);
+	ck_assert_uint_eq(hint(2, 0, 1), HV_STATUS_INVALID_PARAMETER);
+	ck_assert_uint_eq(hint(2, 0, 1ull << 63 | HV_HEAT_HINT_COLD_DISCARD), HV_STATUS_INVALID_PARAMETER);
+	ck_assert_int_eq(result, VP_RUN_CONTINUE);
+	ck_assert_uint_eq(call(HVCALL_EXT_MEMORY_HEAT_HINT | HV_HYPERCALL_FAST | 1ull << HV_HYPERCALL_REP_COUNT_SHIFT, HV_HEAT_HINT_COLD_DISCARD, 0),
+			  HV_STATUS_INVALID_HYPERCALL_INPUT);
+}
+
 RUN_TESTS("hypervisor/child_calls", unknown_codes, control_word, input_in_memory, input_in_an_absent_page, post_message, post_message_refused, signal_event, send_ipi,
-	  send_ipi_ex, long_spin_wait)
+	  send_ipi_ex, long_spin_wait, query_capabilities, memory_heat_hint)

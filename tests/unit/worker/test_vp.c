@@ -51,6 +51,19 @@ int mshv_vp_translate(const struct mshv_vp *vp, uint64_t gva, uint64_t flags, ui
 	return 0;
 }
 
+static struct {
+	uint64_t gpa, size;
+} released[8];
+static unsigned int release_count;
+
+int mshv_partition_release(const struct mshv_partition *pt, uint64_t gpa, uint64_t size)
+{
+	(void)pt;
+	released[release_count].gpa = gpa;
+	released[release_count++].size = size;
+	return 0;
+}
+
 static void wake(void *context)
 {
 	(void)context;
@@ -291,4 +304,31 @@ START_TEST(queue_outlives_its_worker)
 }
 END_TEST
 
-RUN_TESTS("worker vp", ports, string_output, mmio, fatal_exits_have_reasons, gate, flood_of_messages, queue_outlives_its_worker)
+/* Small pages and large ones go back; what is not all of it memory, or of 1 GiB, does not, and neither does a list outside of memory. */
+START_TEST(discarded_memory)
+{
+	const uint64_t ranges[] = { 0x5000, 0x7000 | 2, sizeof ram - 0x1000, sizeof ram, 0x8000 | HV_GPA_RANGE_ADDITIONAL,
+				    HV_GPA_RANGE_LARGE, HV_GPA_RANGE_LARGE | HV_GPA_RANGE_GIB, ~0ull, 0xffull << 52 };
+	struct bh_discard_message d = { .ranges_gpa = 0x2008, .count = sizeof ranges / sizeof *ranges };
+	struct hv_message m = { .header.message_type = HVMSG_BULKHEAD_DISCARD };
+
+	begin();
+	memcpy(ram + d.ranges_gpa, ranges, sizeof ranges);
+	memcpy(m.u.bytes, &d, sizeof d);
+	ck_assert_int_eq(vp_complete_exit(&set.vp[0], &m), VP_CONTINUE);
+	ck_assert_uint_eq(release_count, 3);
+	ck_assert(released[0].gpa == 0x5000 && released[0].size == 0x1000);
+	ck_assert(released[1].gpa == 0x7000 && released[1].size == 0x3000);
+	ck_assert(released[2].gpa == sizeof ram - 0x1000 && released[2].size == 0x1000);
+	d.ranges_gpa = sizeof ram - 8;
+	memcpy(m.u.bytes, &d, sizeof d);
+	ck_assert_int_eq(vp_complete_exit(&set.vp[0], &m), VP_CONTINUE);
+	d = (struct bh_discard_message){ .ranges_gpa = 0x2008, .count = HV_HEAT_HINT_RANGES_MAX + 1 };
+	memcpy(m.u.bytes, &d, sizeof d);
+	ck_assert_int_eq(vp_complete_exit(&set.vp[0], &m), VP_CONTINUE);
+	ck_assert_uint_eq(release_count, 3);
+}
+END_TEST
+
+RUN_TESTS("worker vp", ports, string_output, mmio, fatal_exits_have_reasons, gate, flood_of_messages, queue_outlives_its_worker,
+	  discarded_memory)
