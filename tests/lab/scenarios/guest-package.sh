@@ -98,7 +98,7 @@ run in_guest mv /usr/sbin/ifup /usr/sbin/ifup.away
 refuse 1 'its log may say why' bhctl set-addresses debian $mac 10.99.0.63/24
 expect "it does" in_guest sh -c 'journalctl -b -u bulkhead-guest-addresses | grep -q "neither systemd-networkd nor ifupdown"'
 run in_guest mv /usr/sbin/ifup.away /usr/sbin/ifup
-in_guest sh -c 'ifdown eth0; rm -r /etc/network /etc/resolv.conf /etc/systemd/network/05-host-eth0.network /var/lib/hyperv/ifcfg-eth0; mv /root/network /root/resolv.conf /etc/'
+in_guest sh -c 'ifdown eth0; rm -r /etc/network /etc/resolv.conf /etc/systemd/network/05-host-eth0.network; mv /root/network /root/resolv.conf /etc/'
 
 step purge "purged, through its own service, it leaves nothing"
 run in_guest sh /repository/purge
