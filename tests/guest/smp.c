@@ -98,6 +98,36 @@ static void ping_pong(unsigned int cpu, bool halted)
 	check(smp_wait(cpu, US), "VP %u does not come back", cpu);
 }
 
+#define MSR_FS_BASE 0xc0000100u
+#define MSR_KERNEL_GS_BASE 0xc0000102u
+
+#define TRACE 0x12345678u
+
+static void leave_traces(void *unused)
+{
+	(void)unused;
+	wrmsr(MSR_FS_BASE, TRACE);
+	wrmsr(MSR_KERNEL_GS_BASE, TRACE);
+}
+
+static void read_gs(void *value)
+{
+	*(uint64_t *)value = rdmsr(MSR_KERNEL_GS_BASE);
+}
+
+/* INIT to a VP that was in use: segments begin anew, their hidden parts included; MSRs stay (APM vol. 2, 14.1.3). */
+static void start_again(unsigned int cpu)
+{
+	uint64_t gs = 0;
+
+	smp_run(cpu, leave_traces, NULL);
+	if (!check(smp_wait(cpu, US), "VP %u took no work", cpu) || !check(smp_restart(cpu), "VP %u does not start again", cpu))
+		return;
+	check(ap_fs_base == 0, "VP %u: FS base %x after INIT", cpu, ap_fs_base);
+	smp_run(cpu, read_gs, &gs);
+	check(smp_wait(cpu, US) && gs == TRACE, "VP %u: kernel GS base %lx after INIT", cpu, gs);
+}
+
 GUEST_TEST(smp, "other VPs start, have their own identity, and interrupts go both ways")
 {
 	uint64_t value[2];
@@ -119,5 +149,6 @@ GUEST_TEST(smp, "other VPs start, have their own identity, and interrupts go bot
 			check(value[0] == cpu && value[1] == cpu, "VP %u says APIC id %lu, index %lu", cpu, value[0], value[1]);
 		ping_pong(cpu, false);
 		ping_pong(cpu, true);
+		start_again(cpu);
 	}
 }

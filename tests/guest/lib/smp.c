@@ -15,6 +15,7 @@ static struct cpu {
 } cpus[SMP_MAX];
 
 uint64_t ap_stack_top;               /* of the VP that is being started */
+uint32_t ap_fs_base;                 /* that it was started with */
 static unsigned int starting;
 extern const uint8_t trampoline[], trampoline_end[];
 
@@ -50,8 +51,12 @@ void ap_main(void)
 
 bool smp_start(unsigned int cpu)
 {
-	if (cpus[cpu].online)
-		return true;
+	return cpus[cpu].online || smp_restart(cpu);
+}
+
+bool smp_restart(unsigned int cpu)
+{
+	__atomic_store_n(&cpus[cpu].online, 0, __ATOMIC_SEQ_CST);
 	lapic_on();
 	interrupt_handle(VECTOR_WORK, on_work);
 	memcpy((void *)(uintptr_t)SMP_TRAMPOLINE, trampoline, (size_t)(trampoline_end - trampoline));

@@ -7,6 +7,7 @@
 #define CR0_PE_PG 0x80010033      /* PG WP NE ET MP PE */
 #define CR4_BOOT  0x620           /* PAE OSFXSR OSXMMEXCPT */
 #define MSR_EFER  0xc0000080
+#define MSR_FS_BASE 0xc0000100
 #define EFER_BOOT 0x100           /* LME */
 #define CS64 0x08
 #define DS   0x10
@@ -151,6 +152,9 @@ trampoline_gdt_pointer:
 trampoline_end:
 
 ap_start:
+	mov $MSR_FS_BASE, %ecx
+	rdmsr
+	mov %eax, ap_fs_base
 	mov ap_stack_top, %rsp
 	lgdt gdt_pointer
 	call load_segments

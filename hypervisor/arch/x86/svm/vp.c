@@ -83,15 +83,33 @@ static struct vmcb_segment segment(uint16_t selector, uint64_t base, uint32_t li
 	return (struct vmcb_segment){ selector, attributes, limit, base };
 }
 
+static void debug_registers_load(const uint64_t dr[4])
+{
+	write_dr0(dr[0]);
+	write_dr1(dr[1]);
+	write_dr2(dr[2]);
+	write_dr3(dr[3]);
+}
+
+static void debug_registers_save(uint64_t dr[4])
+{
+	dr[0] = read_dr0();
+	dr[1] = read_dr1();
+	dr[2] = read_dr2();
+	dr[3] = read_dr3();
+}
+
 void vp_vendor_reset(struct vp *vp, bool init)
 {
 	struct vmcb_save *s = &vp->vmcb->save;
 	uint64_t cr0 = CR0_CD | CR0_NW | CR0_ET;
 
-	/* INIT keeps the cache bits and the vector state (APM vol. 2, 14.1.3). */
-	if (init)
+	/* INIT keeps the cache bits, the vector state and the MSRs, most of which are on the CPU now (APM vol. 2, 14.1.3). */
+	if (init) {
 		cr0 = (s->cr0 & (CR0_CD | CR0_NW)) | CR0_ET;
-	memset(s, 0, sizeof *s);
+		svm_vmsave(vp->vmcb_pa);
+	}
+	memset(s, 0, offsetof(struct vmcb_save, star));
 	memset(vp->gpr, 0, sizeof vp->gpr);
 	vp->gpr[2] = cpuid(1, 0).eax;
 	s->es = s->ss = s->ds = s->fs = s->gs = segment(0, 0, 0xffff, 0x93);
@@ -103,7 +121,7 @@ void vp_vendor_reset(struct vp *vp, bool init)
 	s->rip = 0xfff0;
 	s->rflags = RFLAGS_FIXED;
 	s->efer = EFER_SVME;
-	s->g_pat = PAT_RESET;
+	s->cr2 = 0;
 	s->dr6 = DR6_RESET;
 	s->dr7 = DR7_RESET;
 	vp->vmcb->control.event_inj = 0;
@@ -115,8 +133,15 @@ void vp_vendor_reset(struct vp *vp, bool init)
 	vp->halted = false;
 	vp->asid_cpu = ~0u;
 	memset(vp->dr, 0, sizeof vp->dr);
-	if (init)
+	if (init) {
+		/* What VMRUN does not load: segments, LDTR and TR would stay as they were (15.5.2). */
+		svm_vmload(vp->vmcb_pa);
+		if (vp->debug_registers)
+			debug_registers_load(vp->dr);
 		return;
+	}
+	memset(&s->star, 0, offsetof(struct vmcb_save, cr2) - offsetof(struct vmcb_save, star));
+	s->g_pat = PAT_RESET;
 	memset(vp->fpu, 0, PAGE_SIZE);
 	*(uint16_t *)vp->fpu = FCW_RESET;
 	*(uint32_t *)(vp->fpu + MXCSR_OFFSET) = MXCSR_RESET;
@@ -161,22 +186,6 @@ static void fpu_switch(struct cpu *cpu, struct vp *vp, bool load)
 	}
 	__asm__ volatile("xsave64 (%0)" : : "r"(vp->fpu), "a"((uint32_t)mask), "d"(0) : "memory");
 	note_initial_x87(vp->fpu);
-}
-
-static void debug_registers_load(const uint64_t dr[4])
-{
-	write_dr0(dr[0]);
-	write_dr1(dr[1]);
-	write_dr2(dr[2]);
-	write_dr3(dr[3]);
-}
-
-static void debug_registers_save(uint64_t dr[4])
-{
-	dr[0] = read_dr0();
-	dr[1] = read_dr1();
-	dr[2] = read_dr2();
-	dr[3] = read_dr3();
 }
 
 /*
