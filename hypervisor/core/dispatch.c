@@ -173,6 +173,9 @@ uint64_t hvcall_dispatch_vp(struct hypercall *call)
 		vp_vendor_load(call->cpu, vp);
 		out->dispatch_state = run(call->cpu, vp, out);
 		vp_vendor_unload(call->cpu, vp);
+		/* FS, GS and XCR0 are in the VP only now. */
+		if (vp->intercepted && vp->register_page)
+			vp_vendor_fill_register_page(vp, vp->register_page);
 	}
 	out->deadline_tsc = vp->armed_deadline = deadline(vp, out->dispatch_state == HV_VP_DISPATCH_STATE_READY);
 	vp->stats.signals += out->signal_count;

@@ -48,8 +48,6 @@ void vp_intercept(struct vp *vp, uint32_t type, const void *payload, uint8_t siz
 		m->header = (struct hv_message_header){ .message_type = type, .payload_size = size,
 							.sender = vp->partition->id };
 	}
-	if (vp->register_page)
-		vp_vendor_fill_register_page(vp, vp->register_page);
 }
 
 bool vp_page_absent(struct vp *vp, uint64_t gpa)

@@ -143,9 +143,6 @@ static enum vp_run_result hypercall(struct vp *vp)
 		return VP_RUN_CONTINUE;
 	}
 	svm_skip(vp->vmcb, 3);
-	/* The message shows the VP behind the instruction, with its result. */
-	if (result == VP_RUN_INTERCEPT && vp->register_page)
-		vp_vendor_fill_register_page(vp, vp->register_page);
 	return result;
 }
 
@@ -172,9 +169,6 @@ static enum vp_run_result msr_access(struct cpu *cpu, struct vp *vp)
 		vp->gpr[2] = value >> 32;
 	}
 	svm_skip(vp->vmcb, 2);
-	/* The message shows the VP behind the instruction. */
-	if (result == VP_RUN_INTERCEPT && vp->register_page)
-		vp_vendor_fill_register_page(vp, vp->register_page);
 	return result;
 }
 
