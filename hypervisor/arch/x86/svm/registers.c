@@ -178,6 +178,9 @@ bool vp_vendor_set_register(struct vp *vp, uint32_t name, const union hv_registe
 	case HV_REGISTER_INTERRUPT_STATE:
 		vp->vmcb->control.interrupt_shadow = v->reg64 & 1;
 		vp->nmi_blocked = v->reg64 & 2;
+		/* Until the IRET of the handler that is running: it has to be seen (15.20). */
+		if (vp->nmi_blocked)
+			vp->vmcb->control.intercept_misc1 |= SVM_INTERCEPT1_IRET;
 		return true;
 	case HV_REGISTER_PENDING_INTERRUPTION:
 		return v->reg64 == 0;
