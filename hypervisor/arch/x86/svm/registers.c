@@ -128,6 +128,8 @@ bool vp_vendor_get_register(const struct vp *vp, uint32_t name, union hv_registe
 	return true;
 }
 
+#define DR7_ENABLES 0xffull
+
 /* What a register may not hold, because VMRUN would refuse it (15.5.1) or the host would be touched. */
 static bool acceptable(uint32_t name, uint64_t value)
 {
@@ -152,6 +154,11 @@ bool vp_vendor_set_register(struct vp *vp, uint32_t name, const union hv_registe
 
 	if (!acceptable(name, v->reg64))
 		return false;
+	/* VMRUN loads DR7 but not what it arms, DR0 to DR3 (15.5.1): without a switch those would be the root's. */
+	if (name == HV_X64_REGISTER_DR7 && v->reg64 & DR7_ENABLES) {
+		vp->debug_registers = true;
+		vp->vmcb->control.intercept_dr = 0;
+	}
 	if (slot) {
 		*slot = name == HV_X64_REGISTER_RFLAGS ? (v->reg64 & 0x3f7fd7) | RFLAGS_FIXED : v->reg64;
 		return true;
