@@ -20,12 +20,10 @@ struct partition;
 /** State of one CPU. The first page of its area (BH_CPU_AREA_SIZE); its own virtual address is hv.cpu[index]. */
 struct cpu {
 	uint32_t index;
-	uint32_t apic_id;
 	uint64_t seen_generation;   /* memory generation of the last entry into the root with a clean TLB */
 	uint64_t root_exits;
 	uint64_t asid_generation;   /* starts at 1; a VP with another one needs a new ASID */
 	uint32_t asid_next;
-	bool     flush_all;         /* ASIDs wrapped: drop every translation at the next entry */
 	uint8_t  leaving;           /* the root asked for unload */
 	uint64_t host_xcr0;         /* the root's, while a child is loaded */
 	uint64_t host_dr[4];

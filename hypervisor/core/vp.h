@@ -34,8 +34,7 @@ struct vp {
 	uint32_t tsc_aux;
 
 	/* translations */
-	uint32_t asid;
-	uint32_t asid_cpu;           /* CPU index whose ASID it is */
+	uint32_t asid_cpu;           /* CPU index whose ASID the VMCB has */
 	uint64_t asid_generation;
 	uint64_t npt_generation;     /* of the partition, when the last flush was */
 	uint64_t flush_request;      /* ticket of the last flush that it has to make; atomic, other CPUs raise it */

@@ -100,7 +100,7 @@ SYM_CODE_START(bh_switch_leave)
 	mov	0(%rdi), %rax
 	mov	%rax, %cr0
 
-	/* CR4.PCIDE can only be set while CR3 names PCID 0; turning PGE on drops what the hypervisor left in the TLB. */
+	/* CR4.PCIDE can only be set while CR3 names PCID 0. The hypervisor has no global translations: CR3 drops its own. */
 	mov	%r8, %rax
 	and	$~0xfff, %rax
 	mov	%rax, %cr3

@@ -7,13 +7,9 @@
 #include <stdint.h>
 
 #define CR0_PE (1ull << 0)
-#define CR0_MP (1ull << 1)
-#define CR0_EM (1ull << 2)
 #define CR0_TS (1ull << 3)
 #define CR0_ET (1ull << 4)
-#define CR0_NE (1ull << 5)
 #define CR0_WP (1ull << 16)
-#define CR0_AM (1ull << 18)
 #define CR0_NW (1ull << 29)
 #define CR0_CD (1ull << 30)
 #define CR0_PG (1ull << 31)
@@ -24,10 +20,7 @@
 #define CR4_PGE        (1ull << 7)
 #define CR4_OSFXSR     (1ull << 9)
 #define CR4_OSXMMEXCPT (1ull << 10)
-#define CR4_UMIP       (1ull << 11)
-#define CR4_LA57       (1ull << 12)
 #define CR4_FSGSBASE   (1ull << 16)
-#define CR4_PCIDE      (1ull << 17)
 #define CR4_OSXSAVE    (1ull << 18)
 #define CR4_SMEP       (1ull << 20)
 #define CR4_SMAP       (1ull << 21)
@@ -39,14 +32,11 @@
 
 #define MSR_TSC              0x00000010u
 #define MSR_APIC_BASE        0x0000001bu
-#define MSR_SPEC_CTRL        0x00000048u
 #define MSR_PRED_CMD         0x00000049u
 #define MSR_MCG_CAP          0x00000179u
 #define MSR_PAT              0x00000277u
 #define MSR_EFER             0xc0000080u
 #define MSR_VM_CR            0xc0010114u
-#define MSR_VM_IGNNE         0xc0010115u
-#define MSR_SMM_CTL          0xc0010116u
 #define MSR_VM_HSAVE_PA      0xc0010117u
 #define MSR_SVM_KEY          0xc0010118u
 #define MSR_PATCH_LOADER     0xc0010020u
@@ -65,9 +55,7 @@
 
 #define VECTOR_DB 1
 #define VECTOR_UD 6
-#define VECTOR_DF 8
 #define VECTOR_GP 13
-#define VECTOR_PF 14
 #define VECTOR_AC 17
 #define VECTOR_MC 18
 

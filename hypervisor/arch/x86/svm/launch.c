@@ -224,7 +224,6 @@ _Noreturn void launch_cpu(struct cpu *cpu, uint64_t index, uint64_t root_cr3, ui
 	cpu->hsave_pa = va_to_pa(cpu) + 2 * PAGE_SIZE;
 	cpu->asid_generation = 1;
 	cpu->asid_next = 2;
-	cpu->apic_id = cpuid(1, 0).ebx >> 24;
 	hv.cpu[index] = cpu;
 	__atomic_add_fetch(&arrived, 1, __ATOMIC_SEQ_CST);
 	if (!wait_for(&arrived, launch_params.cpu_count))

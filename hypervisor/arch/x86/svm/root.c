@@ -302,11 +302,10 @@ _Noreturn void svm_root_run(struct cpu *cpu)
 		bool stale = cpu->seen_generation != generation;
 
 		vmcb->control.tlb_control = SVM_TLB_NOTHING;
-		if (cpu->root_exits == 0 || cpu->flush_all || (stale && !hv.has_flush_asid))
+		if (cpu->root_exits == 0 || (stale && !hv.has_flush_asid))
 			vmcb->control.tlb_control = SVM_TLB_FLUSH_ALL;
 		else if (stale)
 			vmcb->control.tlb_control = SVM_TLB_FLUSH_ASID;
-		cpu->flush_all = false;
 		/* From here on no translation of an older generation can be made: the entry flushes before the root runs. */
 		__atomic_store_n(&cpu->seen_generation, generation, __ATOMIC_RELEASE);
 		svm_enter(cpu->root_gpr, cpu->root_vmcb_pa);

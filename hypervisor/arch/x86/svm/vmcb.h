@@ -108,7 +108,6 @@ _Static_assert(sizeof(struct vmcb) == 4096, "one page (15.5.1)");
 #define SVM_INTERCEPT1_INVLPGA   (1u << 26)
 #define SVM_INTERCEPT1_IOIO      (1u << 27)
 #define SVM_INTERCEPT1_MSR       (1u << 28)
-#define SVM_INTERCEPT1_TASK_SWITCH (1u << 29)
 #define SVM_INTERCEPT1_FERR_FREEZE (1u << 30)
 #define SVM_INTERCEPT1_SHUTDOWN  (1u << 31)
 
@@ -159,7 +158,6 @@ _Static_assert(sizeof(struct vmcb) == 4096, "one page (15.5.1)");
 #define SVM_EXIT_INVLPGA         0x7a
 #define SVM_EXIT_IOIO            0x7b
 #define SVM_EXIT_MSR             0x7c
-#define SVM_EXIT_TASK_SWITCH     0x7d
 #define SVM_EXIT_FERR_FREEZE     0x7e
 #define SVM_EXIT_SHUTDOWN        0x7f
 #define SVM_EXIT_VMRUN           0x80
@@ -180,7 +178,6 @@ _Static_assert(sizeof(struct vmcb) == 4096, "one page (15.5.1)");
 #define SVM_EXIT_INVALID         0xffffffffu
 
 /* EXITINFO1 of a nested page fault (15.25.6): page-fault error code and where the walk failed. */
-#define SVM_NPF_PRESENT          (1ull << 0)
 #define SVM_NPF_WRITE            (1ull << 1)
 #define SVM_NPF_FETCH            (1ull << 4)
 
