@@ -73,7 +73,9 @@ static enum vp_run_result nested_page_fault(struct vp *vp)
 	    (access != HV_INTERCEPT_ACCESS_EXECUTE || t.executable))
 		return VP_RUN_CONTINUE;
 	vp_intercept_header(vp, &m.header, 0, access);
-	m.instruction_byte_count = guest_fetch(vp, m.instruction_bytes);
+	/* No instruction has made the access to a page table: there is nothing to emulate (EXITINFO1 bit 33, 15.25.6). */
+	if (!(info & SVM_NPF_TABLE))
+		m.instruction_byte_count = guest_fetch(vp, m.instruction_bytes);
 	vp_intercept(vp, mapped ? HVMSG_GPA_INTERCEPT : HVMSG_UNMAPPED_GPA, &m, sizeof m);
 	return VP_RUN_INTERCEPT;
 }

@@ -180,6 +180,7 @@ _Static_assert(sizeof(struct vmcb) == 4096, "one page (15.5.1)");
 /* EXITINFO1 of a nested page fault (15.25.6): page-fault error code and where the walk failed. */
 #define SVM_NPF_WRITE            (1ull << 1)
 #define SVM_NPF_FETCH            (1ull << 4)
+#define SVM_NPF_TABLE            (1ull << 33) /* the access was the guest's page walk's (15.25.6) */
 
 /* EXITINFO1 of IOIO (15.10.2). EXITINFO2 is the RIP behind the instruction. */
 #define SVM_IOIO_IN              (1u << 0)
