@@ -39,7 +39,7 @@ struct hypervisor {
 	uint8_t *physmap;           /* physical address 0 */
 	uint8_t *pagemap;           /* core/memory.h */
 	uint64_t ram_limit;         /* bytes */
-	uint64_t phys_limit;        /* 1 << physical address width */
+	uint64_t phys_limit;        /* 1 << physical address width, as far as nested paging reaches */
 	uint64_t image_pa;
 	uint64_t image_bytes;
 	uint64_t owned_bytes;

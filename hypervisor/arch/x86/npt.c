@@ -16,7 +16,7 @@ bool npt_walk(uint64_t root, uint64_t gpa, struct npt_translation *out)
 {
 	uint64_t entry = root | PTE_PRESENT, path = PTE_WRITE, nx = 0;
 
-	if (gpa >> 48)
+	if (gpa >> NPT_BITS)
 		return false;
 	for (int level = NPT_512G; level >= NPT_4K; level--) {
 		entry = __atomic_load_n(&table_at(entry)[table_index(gpa, level)], __ATOMIC_ACQUIRE);

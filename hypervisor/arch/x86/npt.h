@@ -11,6 +11,8 @@
 
 #include "core/memory.h"
 
+#define NPT_BITS 48u
+
 #define PTE_PRESENT  (1ull << 0)
 #define PTE_WRITE    (1ull << 1)
 #define PTE_USER     (1ull << 2)

@@ -122,13 +122,16 @@ static int processor_check(void)
 int hypervisor_init(const struct bh_launch_params *p)
 {
 	struct cpuid_result svm = cpuid(0x8000000au, 0);
+	uint32_t physical_bits;
 
 	if (p->cpu_count == 0 || p->cpu_count > BH_MAX_CPUS || !p->tsc_hz)
 		return -EINVAL;
 	hv.physmap = (uint8_t *)BH_PHYSMAP_BASE;
 	hv.pagemap = (uint8_t *)BH_PAGEMAP_BASE;
 	hv.ram_limit = p->ram_limit;
-	hv.phys_limit = 1ull << (cpuid(0x80000008u, 0).eax & 0xff);
+	/* The processor's addresses may have 52 bits; four levels of nested tables translate 48 (15.25.5). */
+	physical_bits = cpuid(0x80000008u, 0).eax & 0xff;
+	hv.phys_limit = 1ull << (physical_bits < NPT_BITS ? physical_bits : NPT_BITS);
 	hv.image_pa = p->memory_pa;
 	hv.image_bytes = p->image_size;
 	hv.owned_bytes = p->memory_size + p->pagemap_chunks * LARGE_PAGE_SIZE;
