@@ -96,14 +96,22 @@ static int map_page(u64 va, u64 pa, int leaf, u64 flags)
 	return 0;
 }
 
+/* What a page of more than one MTRR type does is undefined (APM vol. 2, 7.7.5): fixed ranges below 1 MiB, holes below 4 GiB and at the end. */
+static int leaf_at(u64 pa, u64 limit)
+{
+	if (pa < SZ_2M)
+		return 0;
+	return pa >= SZ_4G && limit - pa >= SZ_1G && boot_cpu_has(X86_FEATURE_GBPAGES) ? 2 : 1;
+}
+
 static int map_physical_memory(u64 limit)
 {
-	bool gib = boot_cpu_has(X86_FEATURE_GBPAGES);
-	u64 step = gib ? SZ_1G : SZ_2M, pa;
-	int rc;
+	u64 pa;
+	int rc, leaf;
 
-	for (pa = 0; pa < limit; pa += step) {
-		rc = map_page(BH_PHYSMAP_BASE + pa, pa, gib ? 2 : 1, PTE_BITS | _PAGE_NX);
+	for (pa = 0; pa < limit; pa += PAGE_SIZE << (9 * leaf)) {
+		leaf = leaf_at(pa, limit);
+		rc = map_page(BH_PHYSMAP_BASE + pa, pa, leaf, PTE_BITS | _PAGE_NX);
 		if (rc)
 			return rc;
 	}
