@@ -136,16 +136,16 @@ static int __init bulkhead_init(void)
 	rc = bh_hvcall_init();
 	if (rc)
 		return rc;
-	rc = bh_launch();
-	if (rc)
-		goto free_pages;
-	WRITE_ONCE(bh_running, true);
 	rc = register_pm_notifier(&pm_notifier);
 	if (rc)
-		goto unlaunch;
-	rc = register_reboot_notifier(&reboot_notifier);
+		goto free_pages;
+	rc = bh_launch();
 	if (rc)
 		goto unregister_pm;
+	WRITE_ONCE(bh_running, true);
+	rc = register_reboot_notifier(&reboot_notifier);
+	if (rc)
+		goto unlaunch;
 	bh_debugfs_init();
 	rc = misc_register(&device);
 	if (rc) {
@@ -156,10 +156,10 @@ static int __init bulkhead_init(void)
 unregister_reboot:
 	bh_debugfs_exit();
 	unregister_reboot_notifier(&reboot_notifier);
-unregister_pm:
-	unregister_pm_notifier(&pm_notifier);
 unlaunch:
 	take_out();
+unregister_pm:
+	unregister_pm_notifier(&pm_notifier);
 free_pages:
 	bh_hvcall_exit();
 	return rc;
@@ -171,12 +171,13 @@ static void __exit bulkhead_exit(void)
 	misc_deregister(&device);
 	bh_debugfs_exit();
 	unregister_reboot_notifier(&reboot_notifier);
-	unregister_pm_notifier(&pm_notifier);
 	rcu_barrier();                  /* signalfd_free() is our code */
 	if (bh_running && take_out())
 		pr_err("the hypervisor refuses to go; its memory and what was deposited stay with it\n");
 	else
 		bh_deposits_free();
+	/* Not before the hypervisor is out: the machine could go to sleep with it. */
+	unregister_pm_notifier(&pm_notifier);
 	bh_hvcall_exit();
 }
 
