@@ -55,13 +55,14 @@ static int signalfd_add(struct bh_partition *p, u32 connection_id, int fd)
 		signalfd_free(&s->rcu);
 		return xa_err(old);
 	}
-	if (old)
-		call_rcu(&old->rcu, signalfd_free);
 	rc = hv_connect(p, connection_id, BH_CONNECTION_EVENT);
 	if (rc) {
-		xa_erase(&p->signalfds, connection_id);
-		call_rcu(&s->rcu, signalfd_free);
+		/* As it was: into a slot that is there, nothing needs memory. */
+		xa_store(&p->signalfds, connection_id, old, GFP_KERNEL_ACCOUNT);
+		old = s;
 	}
+	if (old)
+		call_rcu(&old->rcu, signalfd_free);
 	return rc;
 }
 
