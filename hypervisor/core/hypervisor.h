@@ -52,6 +52,8 @@ struct hypervisor {
 	bool     has_nrips;
 	bool     has_flush_asid;
 	bool     has_ibpb;
+	bool     has_invlpgb;
+	bool     has_invlpgb_control;
 	bool     has_scalable_mca;
 	bool     has_gib_pages;
 	uint64_t generation;        /* bumped when a page leaves the root */

@@ -262,6 +262,7 @@ enum vp_run_result svm_child_exit(struct cpu *cpu, struct vp *vp)
 	case SVM_EXIT_MWAIT:
 	case SVM_EXIT_MWAIT_ARMED:
 	case SVM_EXIT_RDPRU:
+	case SVM_EXIT_INVLPGB:
 		svm_inject_exception(v, VECTOR_UD);
 		return VP_RUN_CONTINUE;
 	}

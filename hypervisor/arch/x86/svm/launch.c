@@ -142,6 +142,8 @@ int hypervisor_init(const struct bh_launch_params *p)
 	hv.has_nrips = svm.edx & (1u << 3);
 	hv.has_flush_asid = svm.edx & (1u << 6);
 	hv.has_ibpb = cpuid(0x80000008u, 0).ebx & (1u << 12);
+	hv.has_invlpgb = cpuid(0x80000008u, 0).ebx & (1u << 3);
+	hv.has_invlpgb_control = svm.edx & (1u << 24);
 	hv.has_scalable_mca = cpuid(0x80000007u, 0).ebx & (1u << 3);
 	hv.has_gib_pages = cpuid(0x80000001u, 0).edx & (1u << 26);
 	hv.generation = 1;

@@ -68,7 +68,10 @@ void svm_root_init(struct cpu *cpu, const struct bh_leave_frame *at)
 	c->msrpm_base_pa = image_to_pa(root_msrpm);
 	c->asid = ROOT_ASID;
 	c->tlb_control = SVM_TLB_FLUSH_ALL;
-	c->np_enable = 1;
+	c->np_enable = SVM_NP_ENABLE;
+	/* Linux broadcasts its flushes where CPUID says so. They reach one ASID, which is the root's on every CPU (15.16.3). */
+	if (hv.has_invlpgb_control)
+		c->np_enable |= SVM_NP_INVLPGB;
 	c->n_cr3 = hv.root_npt;
 	c->v_intr = read_cr8() & SVM_V_TPR_MASK;
 

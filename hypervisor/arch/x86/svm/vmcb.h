@@ -29,7 +29,7 @@ struct vmcb_control {
 	uint64_t exit_info1;         /* 078h */
 	uint64_t exit_info2;         /* 080h */
 	uint64_t exit_int_info;      /* 088h: an event whose delivery the exit cut off (15.7.2) */
-	uint64_t np_enable;          /* 090h: bit 0 */
+	uint64_t np_enable;          /* 090h: SVM_NP_* */
 	uint8_t  reserved3[0x10];
 	uint64_t event_inj;          /* 0A8h (15.20) */
 	uint64_t n_cr3;              /* 0B0h */
@@ -124,6 +124,11 @@ _Static_assert(sizeof(struct vmcb) == 4096, "one page (15.5.1)");
 #define SVM_INTERCEPT2_XSETBV    (1u << 13)
 #define SVM_INTERCEPT2_RDPRU     (1u << 14)
 
+#define SVM_INTERCEPT3_INVLPGB   (1u << 0)
+
+#define SVM_NP_ENABLE            (1ull << 0)
+#define SVM_NP_INVLPGB           (1ull << 7) /* INVLPGB and TLBSYNC; CPUID 8000000Ah EDX[24]: without it they raise #UD */
+
 #define SVM_TLB_NOTHING          0
 #define SVM_TLB_FLUSH_ALL        1
 #define SVM_TLB_FLUSH_ASID       3   /* with the FlushByAsid feature only */
@@ -173,6 +178,7 @@ _Static_assert(sizeof(struct vmcb) == 4096, "one page (15.5.1)");
 #define SVM_EXIT_MWAIT_ARMED     0x8c
 #define SVM_EXIT_XSETBV          0x8d
 #define SVM_EXIT_RDPRU           0x8e
+#define SVM_EXIT_INVLPGB         0xa0
 #define SVM_EXIT_NPF             0x400
 /* -1; an emulator may write 32 bits of it only. */
 #define SVM_EXIT_INVALID         0xffffffffu

@@ -72,7 +72,10 @@ void vp_vendor_init(struct vp *vp)
 	c->intercept_dr = ~0u;
 	c->iopm_base_pa = image_to_pa(child_iopm);
 	c->msrpm_base_pa = image_to_pa(child_msrpm);
-	c->np_enable = 1;
+	c->np_enable = SVM_NP_ENABLE;
+	/* Where there is no control for it a child could broadcast to other CPUs, where its ASID is somebody else's. */
+	if (hv.has_invlpgb)
+		c->intercept_misc3 = SVM_INTERCEPT3_INVLPGB;
 	c->n_cr3 = vp->partition->npt;
 	c->v_intr = SVM_V_INTR_MASKING;
 	vp->asid_cpu = ~0u;
