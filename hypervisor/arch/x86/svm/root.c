@@ -193,16 +193,24 @@ static bool root_rdmsr(struct vmcb *vmcb, uint32_t msr, uint64_t *value)
 	return true;
 }
 
+/* EFER's bits (APM vol. 2, 3.1.7) and where CPUID says that the processor has them: VMRUN refuses the others. */
+static uint64_t root_efer_bits(void)
+{
+	uint32_t ext1_ecx = cpuid(0x80000001u, 0).ecx, ext1_edx = cpuid(0x80000001u, 0).edx, ext8_ebx = cpuid(0x80000008u, 0).ebx;
+	uint32_t ext21_eax = cpuid(0x80000000u, 0).eax >= 0x80000021u ? cpuid(0x80000021u, 0).eax : 0;
+
+	return EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | (ext1_edx & 1u << 25 ? EFER_FFXSR : 0) |
+	       (ext1_ecx & 1u << 17 ? EFER_TCE : 0) | (ext8_ebx & 1u << 8 ? EFER_MCOMMIT : 0) |
+	       (ext8_ebx & 1u << 13 ? EFER_INTWB : 0) | (ext21_eax & 1u << 7 ? EFER_UAIE : 0) |
+	       (ext21_eax & 1u << 8 ? EFER_AIBRSE : 0);
+}
+
 static bool root_wrmsr(struct vmcb *vmcb, uint32_t msr, uint64_t value)
 {
-	const uint64_t efer_fixed = EFER_LME | EFER_LMA;
-
 	switch (msr) {
 	case MSR_EFER:
 		/* The root is a 64-bit kernel with paging on: it cannot leave long mode, and SVM is not for it. */
-		if (value & ~(EFER_SCE | efer_fixed | EFER_NXE | EFER_FFXSR | EFER_TCE))
-			return false;
-		if ((value & EFER_LME) != EFER_LME)
+		if (value & ~root_efer_bits() || !(value & EFER_LME))
 			return false;
 		vmcb->save.efer = (value & ~EFER_LMA) | EFER_LMA | EFER_SVME;
 		return true;
