@@ -48,6 +48,7 @@ struct hypervisor {
 	uint64_t lapic_timer_hz;
 	uint64_t leave;
 	uint32_t cpu_count;
+	uint64_t xfeatures;         /* of XFEATURES, what the processor has and the root has on: what children may use */
 	uint32_t asid_count;        /* CPUID 8000000Ah EBX */
 	bool     has_nrips;
 	bool     has_flush_asid;

@@ -16,7 +16,6 @@
 #define XCOMP_COMPACTED  (1ull << 63)
 #define MXCSR_OFFSET     24
 #define MXCSR_RESERVED   0xffff0000u
-#define FEATURES         7ull
 #define RESERVED_VECTORS 0xffffu        /* 0 to 15, in the first word of each bit array */
 
 static void lapic_out(const struct lapic *l, struct hv_local_interrupt_controller_state *out)
@@ -65,7 +64,7 @@ static bool xsave_in(struct vp *vp, const uint8_t *in)
 	memcpy(&format, in + XCOMP_BV_OFFSET, 8);
 	memcpy(&mxcsr, in + MXCSR_OFFSET, 4);
 	/* What XRSTOR would fault on. */
-	if (present & ~FEATURES || (format & ~(XCOMP_COMPACTED | FEATURES)) || mxcsr & MXCSR_RESERVED)
+	if (present & ~hv.xfeatures || (format & ~(XCOMP_COMPACTED | hv.xfeatures)) || mxcsr & MXCSR_RESERVED)
 		return false;
 	memcpy(vp->fpu, in, CHILD_XSAVE_BYTES);
 	memset(vp->fpu + XCOMP_BV_OFFSET, 0, 56);
@@ -74,7 +73,7 @@ static bool xsave_in(struct vp *vp, const uint8_t *in)
 
 static bool get_state(const struct vp *vp, uint32_t type, uint8_t *page)
 {
-	uint64_t format = XCOMP_COMPACTED | FEATURES;
+	uint64_t format = XCOMP_COMPACTED | hv.xfeatures;
 
 	switch (type) {
 	case HV_VP_STATE_LAPIC:

@@ -22,6 +22,8 @@
 		   BIT(25) | BIT(26))
 /* Leaf 7 EBX: FSGSBASE BMI1 AVX2 SMEP BMI2 ERMS RDSEED ADX SMAP CLFLUSHOPT CLWB SHA. */
 #define LEAF7_EBX (BIT(0) | BIT(3) | BIT(5) | BIT(7) | BIT(8) | BIT(9) | BIT(18) | BIT(19) | BIT(20) | BIT(23) | BIT(24) | BIT(29))
+#define LEAF1_ECX_AVX (BIT(12) | BIT(28) | BIT(29)) /* FMA, AVX, F16C */
+#define LEAF7_EBX_AVX BIT(5)
 #define LEAF7_ECX (BIT(2) | BIT(22))             /* UMIP, RDPID */
 #define LEAF7_EDX BIT(4)                         /* FSRM */
 /* 80000001h ECX: LAHF, CR8, ABM, SSE4A, misaligned SSE, 3DNow prefetch. */
@@ -59,17 +61,17 @@ static void topology(const struct vp *vp, uint32_t subleaf, struct cpuid_result 
 static void xsave(uint32_t subleaf, struct cpuid_result *r)
 {
 	const uint32_t sse_size = 576, avx_size = 832;
-	uint32_t features = r->eax & 7, optimised = r->eax & 1;
+	uint32_t features = hv.xfeatures, optimised = r->eax & 1;
 
 	switch (subleaf) {
 	case 0:
-		*r = (struct cpuid_result){ features, xgetbv() & 4 ? avx_size : sse_size, features & 4 ? avx_size : sse_size, 0 };
+		*r = (struct cpuid_result){ features, xgetbv() & XFEATURE_AVX ? avx_size : sse_size, features & XFEATURE_AVX ? avx_size : sse_size, 0 };
 		break;
 	case 1:
 		*r = (struct cpuid_result){ .eax = optimised };
 		break;
 	case 2:
-		if (cpuid(0xd, 0).eax & 4)
+		if (features & XFEATURE_AVX)
 			break;
 		/* fall through */
 	default:
@@ -120,6 +122,17 @@ static void synthetic(uint32_t leaf, struct cpuid_result *r)
 					    0x00007648 }; /* "BulkheadHv" */
 		break;
 	}
+}
+
+/* A processor that has AVX shows it, even where the root's kernel keeps it off. */
+static void hide_avx(uint32_t leaf, struct cpuid_result *r)
+{
+	if (hv.xfeatures & XFEATURE_AVX)
+		return;
+	if (leaf == 1)
+		r->ecx &= ~LEAF1_ECX_AVX;
+	else if (leaf == 7)
+		r->ebx &= ~LEAF7_EBX_AVX;
 }
 
 static void architectural(const struct vp *vp, uint32_t leaf, uint32_t subleaf, struct cpuid_result *r)
@@ -195,6 +208,7 @@ void child_cpuid(struct vp *vp, uint32_t leaf, uint32_t subleaf, struct cpuid_re
 	} else {
 		*r = cpuid(leaf, subleaf);
 		architectural(vp, leaf, subleaf, r);
+		hide_avx(leaf, r);
 	}
 	override(&vp->partition->child, leaf, subleaf, r);
 }

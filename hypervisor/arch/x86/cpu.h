@@ -26,6 +26,10 @@
 #define CR4_SMAP       (1ull << 21)
 #define CR4_PKE        (1ull << 22)
 
+/* XCR0: x87 and SSE, which every 64-bit kernel has on, and AVX. */
+#define XFEATURE_AVX 4ull
+#define XFEATURES    7ull
+
 #define RFLAGS_FIXED (1ull << 1)
 #define RFLAGS_TF    (1ull << 8)
 #define RFLAGS_IF    (1ull << 9)

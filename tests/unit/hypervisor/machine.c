@@ -279,6 +279,7 @@ void machine_start(void)
 	hv.pagemap = calloc(MACHINE_RAM / PAGE_SIZE, 1);
 	hv.ram_limit = MACHINE_RAM;
 	hv.phys_limit = 1ull << 48;
+	hv.xfeatures = XFEATURES;
 	hv.tsc_hz = MACHINE_TSC_HZ;
 	hv.lapic_timer_hz = MACHINE_APIC_HZ;
 	hv.has_gib_pages = true;

@@ -5,6 +5,7 @@
 #include "arch/x86/cpu.h"
 #include "abi/status.h"
 #include "core/child.h"
+#include "core/hypervisor.h"
 #include "core/partition.h"
 #include "core/vp.h"
 #include "machine.h"
@@ -139,6 +140,20 @@ START_TEST(extended_state)
 	ck_assert_uint_ne(leaf(1, 0).ecx & (1u << 27), 0);
 }
 
+/* A root that keeps AVX off: its children get x87 and SSE, and nothing in CPUID or XCR0 that would need more. */
+START_TEST(without_avx)
+{
+	start(1, 0);
+	ck_assert_uint_ne(leaf(1, 0).ecx & 1u << 28, 0);
+	hv.xfeatures = 3;
+	ck_assert_uint_eq(leaf(0xd, 0).eax, 3);
+	ck_assert_uint_eq(leaf(0xd, 0).ecx, 576);
+	ck_assert_uint_eq(leaf(0xd, 2).eax, 0);
+	ck_assert_uint_eq(leaf(1, 0).ecx & (1u << 12 | 1u << 28 | 1u << 29), 0);
+	ck_assert_uint_eq(leaf(7, 0).ebx & 1u << 5, 0);
+	hv.xfeatures = XFEATURES;
+}
+
 /* The leaves of the interface: what Linux looks for, and none of the bits that would make it ask for what is not there. */
 START_TEST(hypervisor_leaves)
 {
@@ -201,5 +216,5 @@ START_TEST(registered_results)
 	ck_assert_uint_eq(machine_destroy(id), HV_STATUS_SUCCESS);
 }
 
-RUN_TESTS("hypervisor/cpuid", nothing_that_is_not_there, nothing_that_the_processor_lacks, topology_is_consistent, extended_state,
+RUN_TESTS("hypervisor/cpuid", nothing_that_is_not_there, nothing_that_the_processor_lacks, topology_is_consistent, extended_state, without_avx,
 	  hypervisor_leaves, registered_results)

@@ -80,13 +80,12 @@ static enum vp_run_result nested_page_fault(struct vp *vp)
 	return VP_RUN_INTERCEPT;
 }
 
-static void set_xcr0(struct cpu *cpu, struct vp *vp)
+static void set_xcr0(struct vp *vp)
 {
 	uint64_t value = vp->gpr[2] << 32 | (uint32_t)vp->vmcb->save.rax;
-	uint64_t known = cpu->host_xcr0 & 7;
 
 	/* AVX without SSE, x87 off, CPL > 0 or another register: as the processor (APM vol. 2, 11.5.2). */
-	if (vp->vmcb->save.cpl != 0 || (uint32_t)vp->gpr[1] != 0 || !(value & 1) || value & ~known || (value & 6) == 4) {
+	if (vp->vmcb->save.cpl != 0 || (uint32_t)vp->gpr[1] != 0 || !(value & 1) || value & ~hv.xfeatures || (value & 6) == 4) {
 		svm_inject_exception_error(vp->vmcb, VECTOR_GP, 0);
 		return;
 	}
@@ -229,7 +228,7 @@ enum vp_run_result svm_child_exit(struct cpu *cpu, struct vp *vp)
 		v->control.interrupt_shadow |= 1;
 		return VP_RUN_CONTINUE;
 	case SVM_EXIT_XSETBV:
-		set_xcr0(cpu, vp);
+		set_xcr0(vp);
 		return VP_RUN_CONTINUE;
 	case SVM_EXIT_INVD:
 	case SVM_EXIT_WBINVD:

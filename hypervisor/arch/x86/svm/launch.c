@@ -138,6 +138,7 @@ int hypervisor_init(const struct bh_launch_params *p)
 	hv.tsc_hz = p->tsc_hz;
 	hv.lapic_timer_hz = p->lapic_timer_hz;
 	hv.leave = p->leave;
+	hv.xfeatures = xgetbv() & XFEATURES;
 	hv.asid_count = svm.ebx;
 	hv.has_nrips = svm.edx & (1u << 3);
 	hv.has_flush_asid = svm.edx & (1u << 6);

@@ -4,6 +4,7 @@
 
 #include "arch/x86/cpu.h"
 #include "arch/x86/svm/vmcb.h"
+#include "core/hypervisor.h"
 #include "core/string.h"
 #include "core/vp.h"
 
@@ -137,7 +138,7 @@ static bool acceptable(uint32_t name, uint64_t value)
 	case HV_X64_REGISTER_CR0:
 		return !(value >> 32) && (!(value & CR0_NW) || value & CR0_CD) && (!(value & CR0_PG) || value & CR0_PE);
 	case HV_X64_REGISTER_XFEM:
-		return (value & 1) && !(value & ~7ull) && (value & 6) != 4;
+		return (value & 1) && !(value & ~hv.xfeatures) && (value & 6) != 4;
 	case HV_X64_REGISTER_EFER:
 		return !(value & ~(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_FFXSR | EFER_TCE));
 	case HV_X64_REGISTER_DR7:

@@ -161,7 +161,7 @@ void vp_vendor_startup(struct vp *vp, uint8_t vector)
 /* XCR0 is all ones in what the hypervisor switches, whatever the child enabled: what it disabled keeps its state (APM vol. 1, 11.5). */
 static uint64_t switched_features(const struct cpu *cpu)
 {
-	return cpu->host_xcr0 & 7;
+	return cpu->host_xcr0 & XFEATURES;
 }
 
 /*
