@@ -30,6 +30,8 @@
 #define CHUNK_ORDER 9                        /* 2 MiB */
 #define LAPIC_TIMER_HZ 200000000ull
 
+#define SYSCFG_SNP_EN BIT_ULL(24)              /* APM vol. 2, 15.36: VMRUN then checks its pages in the RMP */
+
 #define PTE_BITS (_PAGE_PRESENT | _PAGE_RW | _PAGE_ACCESSED | _PAGE_DIRTY)
 
 static_assert(offsetof(struct bh_leave_frame, gdt_limit) == 102);
@@ -277,7 +279,7 @@ static int leave_cpu(void *unused)
 
 static int check_processor(void)
 {
-	u64 vm_cr;
+	u64 vm_cr, syscfg;
 
 	memcpy(bh_host.vendor, boot_cpu_data.x86_vendor_id, sizeof(bh_host.vendor));
 	if (cpuid_eax(0x80000000) < 0x8000000a || !(cpuid_ecx(0x80000001) & BIT(2))) {
@@ -304,6 +306,12 @@ static int check_processor(void)
 		pr_err("another hypervisor uses AMD-V; stop its guests and run: rmmod kvm_amd\n");
 		return -EBUSY;
 	}
+	if (rdmsrl_safe(MSR_AMD64_SYSCFG, &syscfg) == 0 && syscfg & SYSCFG_SNP_EN) {
+		pr_err("SEV-SNP is on for this host (SYSCFG); boot with iommu=pt, or turn SNP memory coverage off in the BIOS set-up\n");
+		return -EOPNOTSUPP;
+	}
+	if (!boot_cpu_has(X86_FEATURE_NONSTOP_TSC))
+		pr_warn("the TSC of this processor is not invariant: children's time goes wrong when its frequency changes or it sleeps\n");
 	if (__read_cr4() & X86_CR4_LA57) {
 		pr_err("five-level paging is not supported; boot with no5lvl\n");
 		return -EOPNOTSUPP;

@@ -15,6 +15,8 @@
 #include "abi/tlfs.h"
 
 #define MSR_VM_CR 0xc0010114u
+#define MSR_SYSCFG 0xc0010010u
+#define SYSCFG_SNP_EN (1u << 24)
 #define VM_CR_LOCK (1u << 3)
 #define VM_CR_SVMDIS (1u << 4)
 
@@ -47,27 +49,39 @@ static void gather_cpuid(struct facts *f)
 		__cpuid(0x80000001, a, b, c, d);
 		f->svm = c & (1u << 2);
 	}
+	if (max >= 0x80000007) {
+		__cpuid(0x80000007, a, b, c, d);
+		f->invariant_tsc = d & (1u << 8);
+	}
 	if (f->svm && max >= 0x8000000a) {
 		__cpuid(0x8000000a, a, b, c, d);
 		f->nested_paging = d & 1;
 	}
 }
 
-static void gather_vm_cr(struct facts *f)
+static bool read_msr(unsigned int cpu, uint32_t msr, uint64_t *value)
 {
-	for (unsigned int cpu = 0; cpu < f->cpus; cpu++) {
-		char path[64];
-		uint64_t value;
-		ssize_t got;
-		int fd;
+	char path[64];
+	ssize_t got;
+	int fd;
 
-		snprintf(path, sizeof path, "/dev/cpu/%u/msr", cpu);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0)
-			continue;
-		got = pread(fd, &value, sizeof value, MSR_VM_CR);
-		close(fd);
-		if (got != sizeof value)
+	snprintf(path, sizeof path, "/dev/cpu/%u/msr", cpu);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	got = pread(fd, value, sizeof *value, msr);
+	close(fd);
+	return got == sizeof *value;
+}
+
+static void gather_msrs(struct facts *f)
+{
+	uint64_t value;
+
+	if (read_msr(0, MSR_SYSCFG, &value))
+		f->snp = value & SYSCFG_SNP_EN ? FACT_YES : FACT_NO;
+	for (unsigned int cpu = 0; cpu < f->cpus; cpu++) {
+		if (!read_msr(cpu, MSR_VM_CR, &value))
 			continue;
 		if (value & VM_CR_SVMDIS) {
 			f->svm_disabled = FACT_YES;
@@ -148,7 +162,7 @@ void facts_gather(struct facts *f)
 	memset(f, 0, sizeof *f);
 	f->cpus = cpus > 0 ? (unsigned int)cpus : 1;
 	gather_cpuid(f);
-	gather_vm_cr(f);
+	gather_msrs(f);
 	gather_lockdown(f);
 	gather_kernel(f);
 }

@@ -118,6 +118,25 @@ static void judge_encryption(const struct facts *f, struct verdict *v)
 		say(v, VERDICT_OK, NULL, "memory is not encrypted");
 }
 
+static void judge_snp(const struct facts *f, struct verdict *v)
+{
+	if (f->snp == FACT_YES)
+		say(v, VERDICT_FAIL, "boot with iommu=pt, or turn SNP memory coverage off in the BIOS set-up", "SEV-SNP is on for this host");
+	else if (f->snp == FACT_NO)
+		say(v, VERDICT_OK, NULL, "SEV-SNP is off");
+	else
+		say(v, VERDICT_UNKNOWN, "as root: modprobe msr; bulkhead-check", "SYSCFG cannot be read");
+}
+
+static void judge_tsc(const struct facts *f, struct verdict *v)
+{
+	if (f->invariant_tsc)
+		say(v, VERDICT_OK, NULL, "invariant");
+	else
+		say(v, VERDICT_INFO, f->outer_hypervisor[0] ? "let the outer hypervisor say that it is (QEMU: -cpu ...,+invtsc)" : NULL,
+		    "not invariant: children's time goes wrong when the processor's frequency changes or it sleeps");
+}
+
 static void judge_cpus(const struct facts *f, struct verdict *v)
 {
 	char remedy[sizeof v->remedy];
@@ -186,6 +205,8 @@ static const struct {
 	{ "kvm", judge_kvm },
 	{ "paging", judge_paging },
 	{ "encryption", judge_encryption },
+	{ "snp", judge_snp },
+	{ "tsc", judge_tsc },
 	{ "cpus", judge_cpus },
 	{ "outer", judge_outer },
 	{ "lockdown", judge_lockdown },

@@ -16,6 +16,8 @@ struct facts {
 	bool launched;               /* CPUID 40000100h is Bulkhead's */
 	bool svm;                    /* CPUID 80000001h ECX[2]; hidden when launched */
 	bool nested_paging;          /* CPUID 8000000Ah EDX[0] */
+	bool invariant_tsc;          /* CPUID 80000007h EDX[8] */
+	enum knowledge snp;          /* SYSCFG.SNPEn */
 	bool xsave;                  /* the kernel uses it: CPUID 1 ECX[27] */
 	enum knowledge svm_disabled; /* VM_CR.SVMDIS on any CPU */
 	bool svm_locked;             /* VM_CR.LOCK on that CPU */

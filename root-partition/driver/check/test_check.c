@@ -13,7 +13,7 @@ static size_t count;
 /* A machine on which everything is as it should be. */
 static void setup(void)
 {
-	f = (struct facts){ .svm = true, .nested_paging = true, .xsave = true, .svm_disabled = FACT_NO, .cpus = 2,
+	f = (struct facts){ .svm = true, .nested_paging = true, .xsave = true, .invariant_tsc = true, .snp = FACT_NO, .svm_disabled = FACT_NO, .cpus = 2,
 			    .module_installed = true, .headers_installed = true, .image_installed = true };
 	strcpy(f.vendor, "AuthenticAMD");
 	strcpy(f.kernel, "6.1.0-56-cloud-amd64");
@@ -110,11 +110,23 @@ START_TEST(conditions_that_stand_in_the_way)
 	f.memory_encryption = true;
 	expect_failure("encryption", "mem_encrypt=off");
 	setup();
+	f.snp = FACT_YES;
+	expect_failure("snp", "iommu=pt");
+	setup();
 	f.cpus = 65;
 	expect_failure("cpus", "maxcpus=64");
 	setup();
 	f.nested_paging = false;
 	expect_failure("nested-paging", "nested paging");
+}
+END_TEST
+
+/* Such a machine is fit for trying things out, and for what does not look at the clock: a word, no refusal. */
+START_TEST(tsc_that_is_not_invariant)
+{
+	f.invariant_tsc = false;
+	ck_assert_int_eq(verdict("tsc")->status, VERDICT_INFO);
+	ck_assert(check_can_run(verdicts, count));
 }
 END_TEST
 
@@ -156,6 +168,7 @@ int main(void)
 	tcase_add_test(rules, disabled_by_firmware_names_the_cpu);
 	tcase_add_test(rules, unreadable_vm_cr_is_no_failure);
 	tcase_add_test(rules, conditions_that_stand_in_the_way);
+	tcase_add_test(rules, tsc_that_is_not_invariant);
 	tcase_add_test(rules, missing_pieces_are_to_do);
 	tcase_add_test(rules, launched_machine_can_run);
 	suite_add_tcase(suite, rules);
