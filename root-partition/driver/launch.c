@@ -30,6 +30,8 @@
 #define CHUNK_ORDER 9                        /* 2 MiB */
 #define LAPIC_TIMER_HZ 200000000ull
 
+#define VM_CR_LOCK    BIT_ULL(3)
+#define VM_CR_SVMDIS  BIT_ULL(4)
 #define SYSCFG_SNP_EN BIT_ULL(24)              /* APM vol. 2, 15.36: VMRUN then checks its pages in the RMP */
 
 #define PTE_BITS (_PAGE_PRESENT | _PAGE_RW | _PAGE_ACCESSED | _PAGE_DIRTY)
@@ -277,9 +279,17 @@ static int leave_cpu(void *unused)
 	return 0;
 }
 
+static void look_for_svmdis(void *found)
+{
+	u64 vm_cr;
+
+	if (rdmsrl_safe(MSR_VM_CR, &vm_cr) == 0 && vm_cr & VM_CR_SVMDIS)
+		WRITE_ONCE(*(u64 *)found, vm_cr);
+}
+
 static int check_processor(void)
 {
-	u64 vm_cr, syscfg;
+	u64 vm_cr = 0, syscfg;
 
 	memcpy(bh_host.vendor, boot_cpu_data.x86_vendor_id, sizeof(bh_host.vendor));
 	if (cpuid_eax(0x80000000) < 0x8000000a || !(cpuid_ecx(0x80000001) & BIT(2))) {
@@ -293,9 +303,11 @@ static int check_processor(void)
 		pr_err("this processor has no nested paging; Bulkhead needs it\n");
 		return -ENODEV;
 	}
-	if (rdmsrl_safe(MSR_VM_CR, &vm_cr) == 0 && (vm_cr & BIT(4))) {
+	/* The switch page sets EFER.SVME on each CPU, which would fault. */
+	on_each_cpu(look_for_svmdis, &vm_cr, 1);
+	if (vm_cr) {
 		pr_err("SVM is disabled by firmware (VM_CR.SVMDIS%s); enable \"SVM mode\" in the BIOS set-up\n",
-		       vm_cr & BIT(3) ? ", locked" : "");
+		       vm_cr & VM_CR_LOCK ? ", locked" : "");
 		return -EPERM;
 	}
 	if (!(__read_cr4() & X86_CR4_OSXSAVE)) {

@@ -38,12 +38,22 @@ bh_switch_page:
 	pop	%rbp
 	.endm
 
-/* RDI = CR3, RSI = entry, RDX = CPU area, RCX = CPU index */
+/*
+ * RDI = CR3, RSI = entry, RDX = CPU area, RCX = CPU index. With GIF clear an NMI, #MC, SMI or INIT waits (APM vol. 2, 15.17) until somebody's
+ * handlers are there again: VMRUN sets GIF, and so does bh_switch_leave.
+ */
 SYM_CODE_START(bh_switch_enter)
 	COMPAT_UNWIND_HINT_NONE
 	ENDBR
 	SAVE_CALLER
 	mov	%rcx, %r10
+	mov	%rdx, %r11
+	mov	$MSR_EFER, %ecx
+	rdmsr
+	or	$EFER_SVME, %eax
+	wrmsr
+	clgi
+	mov	%r11, %rdx
 	mov	%cr3, %rcx
 	lea	1f(%rip), %r8
 	mov	%rsp, %r9
@@ -68,7 +78,7 @@ SYM_CODE_START(bh_switch_unload)
 SYM_CODE_END(bh_switch_unload)
 
 /*
- * RDI = struct bh_leave_frame in the hypervisor's memory; interrupts off, GIF clear when SVM is on. Everything goes into
+ * RDI = struct bh_leave_frame in the hypervisor's memory; interrupts off, GIF clear, SVM on. Everything goes into
  * registers before the page table changes, and GIF is set only when the root's stack and IDT are back.
  */
 SYM_CODE_START(bh_switch_leave)
@@ -110,12 +120,9 @@ SYM_CODE_START(bh_switch_leave)
 	mov	%ebp, %ds
 	mov	%esi, %es
 
-	mov	$MSR_EFER, %ecx
-	rdmsr
-	bt	$12, %eax
-	jnc	1f
 	stgi
-1:	mov	%rbx, %rax
+	mov	$MSR_EFER, %ecx
+	mov	%rbx, %rax
 	mov	%rax, %rdx
 	shr	$32, %rdx
 	wrmsr

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Late launch: every CPU comes here from the driver's switch page with interrupts off, and either all of them continue as
+ * Late launch: every CPU comes here from the driver's switch page with interrupts off, SVM on and GIF clear, and either all of them continue as
  * guests of the hypervisor or all of them return to the driver with the same error and nothing changed. Unload is the way back.
  */
 #include "abi/bulkhead.h"
@@ -86,7 +86,7 @@ static void capture(struct bh_leave_frame *f)
 
 	f->cr0 = read_cr0();
 	f->cr4 = read_cr4();
-	f->efer = rdmsr(MSR_EFER);
+	f->efer = rdmsr(MSR_EFER) & ~EFER_SVME;
 	f->pat = rdmsr(MSR_PAT);
 	f->dr6 = read_dr6();
 	f->dr7 = read_dr7();
@@ -110,8 +110,6 @@ static int processor_check(void)
 	if (cpuid(0x80000000u, 0).eax < 0x8000000au || !(cpuid(0x80000001u, 0).ecx & 4))
 		return -ENODEV;
 	if (!(cpuid(0x8000000au, 0).edx & 1))
-		return -ENODEV;
-	if (rdmsr(MSR_VM_CR) & VM_CR_SVMDIS)
 		return -ENODEV;
 	/* Children's vector state is switched by XSAVE; the root has it on when the processor has it. */
 	if (!(read_cr4() & CR4_OSXSAVE))
@@ -235,9 +233,7 @@ _Noreturn void launch_cpu(struct cpu *cpu, uint64_t index, uint64_t root_cr3, ui
 	if (!wait_for(&arrived, launch_params.cpu_count))
 		goto out;
 
-	wrmsr(MSR_EFER, frame.efer | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, cpu->hsave_pa);
-	__asm__ volatile("clgi" : : : "memory");
 	/* With V_INTR_MASKING the host's IF decides whether an interrupt ends a child's run (15.21.1); GIF keeps them away from us. */
 	__asm__ volatile("sti" : : : "memory");
 	svm_root_init(cpu, &frame);
