@@ -166,11 +166,10 @@ static const xmlNode *nth_disk(const xmlNode *root, uint32_t n)
 static int check_takeover(struct reader *r, const xmlNode *root)
 {
 	const struct partition_config *c = r->config;
-	const char *what = c->interface_count ? "<interface>" : c->dynamic_memory ? "<dynamicMemory>" : NULL;
 
-	if (c->on_worker_failure != CONFIG_WORKER_REPLACE || !what)
+	if (c->on_worker_failure != CONFIG_WORKER_REPLACE || !c->dynamic_memory)
 		return 0;
-	return reader_fail(r, root, "<on_worker_failure>replace: a worker cannot be replaced yet under a guest with %s; leave one of the two out", what);
+	return reader_fail(r, root, "<on_worker_failure>replace: a worker cannot be replaced yet under a guest with <dynamicMemory>; leave one of the two out");
 }
 
 int check_whole(struct reader *r, const xmlNode *root)

@@ -28,6 +28,7 @@ struct network_interface {
 	struct network *network;
 	struct worker_interface config;
 	struct netvsp *netvsp;
+	struct netvsp_state *state;
 	struct queue queue[WORKER_MAX_QUEUES];
 	unsigned int open_queues;    /* watched, or not let go of yet */
 	bool leaving, in_guest;      /* being detached; the guest has not let go of it */
@@ -156,6 +157,37 @@ static void set_carrier(const struct network_interface *n, int up)
 		log_line("network: %.15s: carrier: %s", n->config.tap, strerror(errno));
 }
 
+/** What a predecessor kept of the interface, or room for a new one. */
+static struct netvsp_state *state_of(const struct network *n, const struct vmbus_guid *instance)
+{
+	struct netvsp_state *s, *unused = NULL;
+	unsigned int i;
+
+	for (i = 0; i < STATE_INTERFACES; i++) {
+		s = (struct netvsp_state *)n->machine->state->network[i];
+		if (s->magic == 0)
+			unused = s;
+		else if (!s->leaving && vmbus_guid_equal(&s->instance, instance))
+			return s;
+	}
+	return unused;
+}
+
+/** Of interfaces that left with the predecessor. */
+static void forget_unused(struct network *n)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < STATE_INTERFACES; i++) {
+		struct netvsp_state *s = (struct netvsp_state *)n->machine->state->network[i];
+
+		for (k = 0; k < WORKER_MAX_INTERFACES && (n->interface[k] == NULL || n->interface[k]->state != s); k++)
+			;
+		if (k == WORKER_MAX_INTERFACES && s->magic != 0)
+			memset(s, 0, sizeof *s);
+	}
+}
+
 static int offer(struct network *n, struct network_interface *interface)
 {
 	const struct worker_interface *c = &interface->config;
@@ -175,7 +207,8 @@ static int offer(struct network *n, struct network_interface *interface)
 
 	memcpy(config.mac, c->mac, sizeof config.mac);
 	memcpy(config.fd, c->fd, sizeof config.fd);
-	return netvsp_create(n->server, &config, &interface->netvsp);
+	interface->state = state_of(n, &config.instance);
+	return interface->state == NULL ? -ENOSPC : netvsp_create(n->server, interface->state, &config, &interface->netvsp);
 }
 
 int network_attach(struct network *n, const struct worker_interface *config)
@@ -317,6 +350,8 @@ int network_create(struct network *n, struct machine *m, struct vmbus_server *se
 		if (rc < 0)
 			log_line("interface %.15s: %s", m->config.interface[i].tap, strerror(-rc));
 	}
+	if (rc == 0)
+		forget_unused(n);
 	return rc;
 }
 

@@ -111,6 +111,7 @@ void takeover_forget_guest(struct machine *m)
 	memset(&s->events, 0, sizeof s->events);
 	memset(s->ic, 0, sizeof s->ic);
 	memset(s->vmbus, 0, sizeof s->vmbus);
+	memset(s->network, 0, sizeof s->network);
 	memset(s->storage, 0, sizeof s->storage);
 	devices_reset(&m->devices);
 }

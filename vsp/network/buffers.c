@@ -25,6 +25,7 @@ int netvsp_buffer_map(struct netvsp_buffer *b, struct vmbus_channel *channel, ui
 		}
 	}
 	b->page_count = count;
+	b->gpadl = gpadl;
 	b->id = id;
 	return 0;
 }
@@ -82,14 +83,10 @@ static void lay_out(struct netvsp *vsp, struct netvsp_slot *slot, uint32_t first
 		}
 }
 
-int netvsp_slots_create(struct netvsp *vsp)
+int netvsp_slots_create(struct netvsp *vsp, uint32_t parts)
 {
-	uint32_t parts = vsp->receive.page_count / NETVSP_PART_PAGES;
-
-	if (parts / NETVSP_SLOT_PARTS < 16)
-		vsp->may_coalesce = false;
-	vsp->slot_parts = vsp->may_coalesce ? NETVSP_SLOT_PARTS : 1;
-	vsp->slot_count = parts / vsp->slot_parts;
+	vsp->slot_parts = parts;
+	vsp->slot_count = vsp->receive.page_count / NETVSP_PART_PAGES / parts;
 	if (vsp->slot_count > NETVSP_MAX_SLOTS)
 		vsp->slot_count = NETVSP_MAX_SLOTS;
 	if (!vsp->slot_count)
@@ -97,11 +94,13 @@ int netvsp_slots_create(struct netvsp *vsp)
 	vsp->slots = calloc(vsp->slot_count, sizeof *vsp->slots);
 	if (!vsp->slots)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < vsp->slot_count; i++) {
-		lay_out(vsp, &vsp->slots[i], i * vsp->slot_parts * NETVSP_PART_PAGES);
-		vsp->free_slots[vsp->slot_count - 1 - i] = (uint16_t)i;
+	vsp->free_count = 0;
+	for (uint32_t i = vsp->slot_count; i-- > 0;) {
+		lay_out(vsp, &vsp->slots[i], i * parts * NETVSP_PART_PAGES);
+		vsp->slots[i].taken = vsp->state->taken[i] != 0;
+		if (!vsp->slots[i].taken)
+			vsp->free_slots[vsp->free_count++] = (uint16_t)i;
 	}
-	vsp->free_count = vsp->slot_count;
 	vsp->reserved_slots = vsp->slot_count >= 8 * NETVSP_CONTROL_SLOTS ? NETVSP_CONTROL_SLOTS : 0;
 	return 0;
 }
@@ -110,6 +109,7 @@ void netvsp_slots_free(struct netvsp *vsp)
 {
 	free(vsp->slots);
 	vsp->slots = NULL;
+	memset(vsp->state->taken, 0, sizeof vsp->state->taken);
 	vsp->slot_count = vsp->free_count = vsp->reserved_slots = 0;
 }
 
@@ -118,6 +118,7 @@ void netvsp_slot_return(struct netvsp *vsp, uint64_t number)
 	if (number >= vsp->slot_count || !vsp->slots[number].taken)
 		return;
 	vsp->slots[number].taken = false;
+	vsp->state->taken[number] = 0;
 	vsp->free_slots[vsp->free_count++] = (uint16_t)number;
 }
 

@@ -50,12 +50,58 @@ void netvsp_flush(struct netvsp *vsp)
 		netvsp_deliver(&vsp->channels[i]);
 }
 
+/* The guest's driver has gone, or starts anew. */
+static void forget_guest(struct netvsp *vsp)
+{
+	vsp->version = vsp->filter = vsp->group_count = 0;
+	vsp->may_coalesce = vsp->coalesces = vsp->link_untold = vsp->rss.on = false;
+	vsp->rss.entries = 0;
+	netvsp_slots_free(vsp);
+	netvsp_buffer_unmap(&vsp->receive);
+	netvsp_buffer_unmap(&vsp->send);
+	netvsp_update_offloads(vsp);
+	netvsp_keep(vsp);
+}
+
+/* With its subchannels, which the guest had asked for. */
+static void forget_connection(struct netvsp *vsp)
+{
+	for (uint32_t i = 1; i <= vsp->state->subchannels; i++) {
+		struct netvsp_channel *sub = &vsp->channels[i];
+
+		/* Its close, if it is open, still delivers what was gathered. */
+		if (sub->channel && !vsp->gone)
+			vmbus_server_rescind(sub->channel);
+		sub->channel = NULL;
+	}
+	vsp->state->subchannels = 0;
+	forget_guest(vsp);
+}
+
 static int on_open(void *device, struct vmbus_channel *vmbus, const uint8_t user[VMBUS_USER_BYTES])
 {
 	struct netvsp_channel *channel = device;
 
 	(void)vmbus;
 	(void)user;
+	/* A predecessor may have ended while it closed. */
+	if (!channel->index)
+		forget_connection(channel->vsp);
+	vmbus_once_open(&channel->once);
+	channel->vsp->state->channels[channel->index].telling = 0;
+	channel->open = true;
+	return 0;
+}
+
+static int on_resume(void *device, struct vmbus_channel *vmbus, const uint8_t user[VMBUS_USER_BYTES])
+{
+	struct netvsp_channel *channel = device;
+	int rc = channel->index ? 0 : netvsp_go_on(channel->vsp, vmbus);
+
+	(void)user;
+	if (rc)
+		return rc;
+	vmbus_once_resume(&channel->once, vmbus);
 	channel->open = true;
 	return 0;
 }
@@ -65,7 +111,7 @@ static void answer(struct netvsp_channel *channel, const struct vmbus_packet *pa
 {
 	const struct { uint32_t type, status; } done = { NVSP_SEND_RNDIS_PACKET_COMPLETE, status };
 
-	if (!(packet->flags & VMBUS_PACKET_FLAG_COMPLETION_REQUESTED))
+	if (!(packet->flags & VMBUS_PACKET_FLAG_COMPLETION_REQUESTED) || !vmbus_once_output(&channel->once, channel->channel))
 		return;
 	if (vmbus_channel_complete(channel->channel, packet->transaction_id, &done, sizeof done) == -EAGAIN)
 		netvsp_log(channel->vsp, "the guest does not take its answers");
@@ -89,6 +135,8 @@ static void on_rndis(struct netvsp_channel *channel, const struct vmbus_packet *
 	view.bytes += packet->iov_bytes;
 	status = NVSP_STATUS_SUCCESS;
 	if (m->rndis.channel == NVSP_CHANNEL_DATA) {
+		if (channel->once.skip)
+			return;          /* sent and answered by the predecessor */
 		status = netvsp_transmit(channel, &view);
 		answer(channel, packet, status);
 		if (!vsp->gone)
@@ -97,6 +145,7 @@ static void on_rndis(struct netvsp_channel *channel, const struct vmbus_packet *
 	}
 	answer(channel, packet, status);
 	netvsp_control(channel, &view);
+	netvsp_keep(vsp);
 	return;
 out:
 	vsp->stats.tx_errors++;
@@ -111,8 +160,12 @@ static void take_packet(struct netvsp_channel *channel, const struct vmbus_packe
 	if (bytes > sizeof message)
 		bytes = sizeof message;
 	memcpy(&message, packet->payload, bytes);
+	vmbus_once_begin(&channel->once);
 	if (packet->type == VMBUS_PACKET_COMPLETION) {
+		if (channel->once.skip)
+			return;
 		netvsp_slot_return(channel->vsp, packet->transaction_id - 1);
+		vmbus_once_done(&channel->once, channel->channel);
 		return;
 	}
 	if (message.type == NVSP_SEND_RNDIS_PACKET && bytes >= 16)
@@ -141,22 +194,12 @@ static void on_signal(void *device, struct vmbus_channel *vmbus)
 			continue;
 		}
 		channel->vsp->stats.tx_errors++;
+		vmbus_once_begin(&channel->once);
 		answer(channel, &packet, NVSP_STATUS_INVALID_RNDIS_PACKET);
 	}
+	netvsp_keep_stats(channel->vsp);
 	if (channel->open)
 		netvsp_feed(channel->vsp);
-}
-
-/* The guest's driver has gone, or starts anew. */
-static void forget_guest(struct netvsp *vsp)
-{
-	vsp->version = vsp->filter = vsp->group_count = 0;
-	vsp->may_coalesce = vsp->coalesces = vsp->link_untold = vsp->rss.on = false;
-	vsp->rss.entries = 0;
-	netvsp_slots_free(vsp);
-	netvsp_buffer_unmap(&vsp->receive);
-	netvsp_buffer_unmap(&vsp->send);
-	netvsp_update_offloads(vsp);
 }
 
 static void on_close(void *device, struct vmbus_channel *vmbus)
@@ -172,16 +215,7 @@ static void on_close(void *device, struct vmbus_channel *vmbus)
 	}
 	if (channel->index)
 		return;
-	for (uint32_t i = 1; i <= vsp->subchannels; i++) {
-		struct netvsp_channel *sub = &vsp->channels[i];
-
-		/* Its close, if it is open, still delivers what was gathered. */
-		if (sub->channel && !vsp->gone)
-			vmbus_server_rescind(sub->channel);
-		sub->channel = NULL;
-	}
-	vsp->subchannels = 0;
-	forget_guest(vsp);
+	forget_connection(vsp);
 }
 
 static void on_withdrawn(void *device)
@@ -193,7 +227,7 @@ static void on_withdrawn(void *device)
 }
 
 static const struct vmbus_channel_ops channel_ops = {
-	.open = on_open, .signal = on_signal, .close = on_close, .withdrawn = on_withdrawn,
+	.open = on_open, .resume = on_resume, .signal = on_signal, .close = on_close, .withdrawn = on_withdrawn,
 };
 
 int netvsp_offer(struct netvsp *vsp, uint32_t index)
@@ -201,23 +235,28 @@ int netvsp_offer(struct netvsp *vsp, uint32_t index)
 	struct netvsp_channel *channel = &vsp->channels[index];
 	const struct vmbus_offer offer = { .type = VMBUS_CLASS_NETWORK, .instance = vsp->config.instance, .subchannel_index = (uint16_t)index };
 
-	*channel = (struct netvsp_channel){ .vsp = vsp, .index = index };
+	*channel = (struct netvsp_channel){ .vsp = vsp, .index = index, .once.state = &vsp->state->channels[index].once };
 	channel->channel = vmbus_server_offer(vsp->server, &offer, &channel_ops, channel);
 	return channel->channel ? 0 : -ENOSPC;
 }
 
-int netvsp_create(struct vmbus_server *server, const struct netvsp_config *config, struct netvsp **ret)
+int netvsp_create(struct vmbus_server *server, struct netvsp_state *state, const struct netvsp_config *config, struct netvsp **ret)
 {
 	struct netvsp *vsp;
 	int rc;
 
 	if (!config->vp_count || !config->queue_count || config->queue_count > NETVSP_MAX_QUEUES)
 		return -EINVAL;
+	rc = netvsp_check_state(state, &config->instance);
+	if (rc)
+		return rc;
 	vsp = calloc(1, sizeof *vsp);
 	if (!vsp)
 		return -ENOMEM;
 	vsp->server = server;
 	vsp->config = *config;
+	vsp->state = state;
+	vsp->stats = state->stats;
 	vsp->stats.link_up = config->link_up;
 	for (uint32_t i = 0; i < NETVSP_MAX_QUEUES; i++)
 		vsp->channels[i] = (struct netvsp_channel){ .vsp = vsp, .index = i };
@@ -227,6 +266,9 @@ int netvsp_create(struct vmbus_server *server, const struct netvsp_config *confi
 		free(vsp);
 		return rc;
 	}
+	for (uint32_t i = 1; i <= state->subchannels; i++)
+		if (netvsp_offer(vsp, i))
+			netvsp_log(vsp, "no room for subchannel %u", i);
 	*ret = vsp;
 	return 0;
 }
@@ -234,12 +276,13 @@ int netvsp_create(struct vmbus_server *server, const struct netvsp_config *confi
 void netvsp_remove(struct netvsp *vsp, void (*gone)(void *context))
 {
 	vsp->gone = gone;
+	vsp->state->leaving = 1;
 	vsp->config.want_input = NULL;
 	vsp->withdrawing = 1;
 	for (uint32_t i = 0; i < NETVSP_MAX_QUEUES; i++)
 		vsp->config.fd[i] = -1;
 	netvsp_flush(vsp);
-	for (uint32_t i = vsp->subchannels; i > 0; i--) {
+	for (uint32_t i = vsp->state->subchannels; i > 0; i--) {
 		if (!vsp->channels[i].channel)
 			continue;
 		vsp->withdrawing++;
@@ -255,6 +298,15 @@ void netvsp_free(struct netvsp *vsp)
 	if (vsp->channels[0].channel && !vsp->gone)
 		vmbus_server_rescind(vsp->channels[0].channel);   /* on_close takes the others */
 	forget_guest(vsp);
+	vsp->state->magic = 0;
+	free(vsp);
+}
+
+void netvsp_detach(struct netvsp *vsp)
+{
+	free(vsp->slots);
+	netvsp_buffer_unmap(&vsp->receive);
+	netvsp_buffer_unmap(&vsp->send);
 	free(vsp);
 }
 
@@ -264,6 +316,7 @@ void netvsp_set_link(struct netvsp *vsp, bool up)
 		return;
 	vsp->stats.link_up = up;
 	netvsp_indicate_link(vsp);
+	netvsp_keep(vsp);
 }
 
 void netvsp_get_stats(const struct netvsp *vsp, struct netvsp_stats *ret)

@@ -16,6 +16,7 @@
 #define NETVSP_MAX_QUEUES 8u
 
 struct netvsp;
+struct netvsp_state;
 
 struct netvsp_config {
 	struct vmbus_guid instance;
@@ -37,8 +38,11 @@ struct netvsp_config {
 	void    *context;
 };
 
-/** Offers the interface, hot if the guest is there. 0 or a negative errno. */
-int netvsp_create(struct vmbus_server *server, const struct netvsp_config *config, struct netvsp **ret);
+/**
+ * Offers the interface, hot if the guest is there. `state` (netvsp_state.h) outlives it: zeros, or what a predecessor with the same instance left; then
+ * vmbus_server_start goes on with it. 0 or a negative errno: -ENOTSUP for another layout of the state.
+ */
+int netvsp_create(struct vmbus_server *server, struct netvsp_state *state, const struct netvsp_config *config, struct netvsp **ret);
 /**
  * Takes the offer back from a guest that may be using it: its frames go nowhere and are answered until it has let go of the interface.
  * Then gone(context) is called, maybe from inside this call; netvsp_free is all that may follow. The descriptors are not used any more.
@@ -46,6 +50,8 @@ int netvsp_create(struct vmbus_server *server, const struct netvsp_config *confi
 void netvsp_remove(struct netvsp *netvsp, void (*gone)(void *context));
 /** Takes the offer back at once. Not from inside a callback other than gone. */
 void netvsp_free(struct netvsp *netvsp);
+/** Frees it without a word to the guest: a successor goes on from the state. The server is not used. */
+void netvsp_detach(struct netvsp *netvsp);
 
 /**
  * The descriptor of the queue has input: takes frames until there are none. True: there may be more, call again in the next round. False

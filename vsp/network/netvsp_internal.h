@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Inside of the network provider: channels and buffers (netvsp.c, buffers.c), NVSP (nvsp.c), RNDIS (rndis.c), frames (transmit.c, receive.c). */
+/* Inside of the network provider: channels and buffers (netvsp.c, buffers.c), NVSP (nvsp.c), RNDIS (rndis.c), frames (transmit.c, receive.c),
+ * succession (settings.c). */
 #ifndef BULKHEAD_VSP_NETVSP_INTERNAL_H
 #define BULKHEAD_VSP_NETVSP_INTERNAL_H
 
@@ -8,6 +9,7 @@
 #include "vmbus/protocol/nvsp.h"
 #include "vmbus/protocol/rndis.h"
 #include "vsp/network/netvsp.h"
+#include "vsp/network/netvsp_state.h"
 #include "vsp/network/rss.h"
 
 #define NETVSP_PAGE          4096u
@@ -18,11 +20,9 @@
 #define NETVSP_SLOT_PARTS    5u      /* of a slot, when the guest takes frames of 64 KiB */
 #define NETVSP_HEADROOM      96u     /* RNDIS headers in a part, before its share of the frame */
 #define NETVSP_PART_FRAME    (NETVSP_PART_BYTES - NETVSP_HEADROOM)
-#define NETVSP_MAX_SLOTS     1024u
 #define NETVSP_CONTROL_SLOTS 2u      /* that frames leave alone: a driver waits for its answers without end */
 #define NETVSP_ANSWER_ROOM   256u    /* of the ring: what one packet of the guest can make the provider say */
 #define NETVSP_MAX_FRAME     65550u
-#define NETVSP_MAX_GROUPS    32u
 #define NETVSP_LSO_MAX       62780u  /* what Hyper-V says, too */
 _Static_assert(NETVSP_SLOT_PARTS * NETVSP_PART_FRAME >= NETVSP_MAX_FRAME, "a slot takes the largest frame");
 
@@ -33,12 +33,14 @@ struct netvsp_channel {
 	bool open;
 	bool gathering;                      /* a batch is open beyond the call: for answers that can wait */
 	uint32_t gathered;
+	struct vmbus_once once;
 };
 
 /* Guest memory of a GPADL, page by page. */
 struct netvsp_buffer {
 	uint8_t **pages;
 	uint32_t page_count;
+	uint32_t gpadl;
 	uint16_t id;
 };
 
@@ -52,8 +54,8 @@ struct netvsp_slot {
 struct netvsp {
 	struct vmbus_server *server;
 	struct netvsp_config config;
+	struct netvsp_state *state;
 	struct netvsp_channel channels[NETVSP_MAX_QUEUES];
-	uint32_t subchannels;                /* offered */
 	uint32_t version;                    /* NVSP_VERSION_*; 0: not negotiated */
 	bool     may_coalesce, coalesces;    /* the guest takes frames above its MTU */
 	bool     refuses_coalescing;         /* said while it was up: holds until it says otherwise */
@@ -88,8 +90,8 @@ int netvsp_buffer_map(struct netvsp_buffer *buffer, struct vmbus_channel *channe
 void netvsp_buffer_unmap(struct netvsp_buffer *buffer);
 /** Appends bytes at the offset to the view. False: not all inside, or too many pieces. */
 bool netvsp_buffer_slice(const struct netvsp_buffer *buffer, uint64_t offset, uint32_t bytes, struct netvsp_view *view);
-/** Cuts the receive buffer into slots. 0 or a negative errno. */
-int netvsp_slots_create(struct netvsp *vsp);
+/** Cuts the receive buffer into slots of so many parts, all free but those that state->taken names. 0 or a negative errno. */
+int netvsp_slots_create(struct netvsp *vsp, uint32_t parts);
 void netvsp_slots_free(struct netvsp *vsp);
 /** The guest gives slots back; a wrong number is ignored. */
 void netvsp_slot_return(struct netvsp *vsp, uint64_t number);
@@ -120,6 +122,15 @@ uint32_t netvsp_transmit(struct netvsp_channel *channel, const struct netvsp_vie
 bool netvsp_send_control(struct netvsp_channel *channel, const void *message, uint32_t bytes);
 /** There is room again: slots, or in the ring. */
 void netvsp_feed(struct netvsp *vsp);
+
+/* settings.c */
+/** The guest has set something: kept for a successor, before the guest is told that it is done. */
+void netvsp_keep(struct netvsp *vsp);
+void netvsp_keep_stats(struct netvsp *vsp);
+/** As the predecessor left it, with buffers and slots. 0 or a negative errno. */
+int netvsp_go_on(struct netvsp *vsp, struct vmbus_channel *channel);
+/** Fresh, or a predecessor's: 0, -EINVAL, -ENOTSUP. */
+int netvsp_check_state(struct netvsp_state *state, const struct vmbus_guid *instance);
 
 /* netvsp.c */
 /** Something in the ring can wait a little for company. */

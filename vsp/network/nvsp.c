@@ -6,7 +6,8 @@
 
 static void complete(struct netvsp_channel *channel, const struct vmbus_packet *packet, const struct nvsp_message *answer)
 {
-	if (!(packet->flags & VMBUS_PACKET_FLAG_COMPLETION_REQUESTED))
+	netvsp_keep(channel->vsp);
+	if (!(packet->flags & VMBUS_PACKET_FLAG_COMPLETION_REQUESTED) || !vmbus_once_output(&channel->once, channel->channel))
 		return;
 	if (vmbus_channel_complete(channel->channel, packet->transaction_id, answer, sizeof *answer) == -EAGAIN)
 		netvsp_log(channel->vsp, "the guest does not take its answers");
@@ -43,15 +44,31 @@ static void configure(struct netvsp *vsp, const struct nvsp_message *m)
 	netvsp_update_offloads(vsp);
 }
 
+/* Frames of 64 KiB, if there are slots for a good number of them. */
+static int cut_receive_buffer(struct netvsp *vsp)
+{
+	if (vsp->receive.page_count / NETVSP_PART_PAGES / NETVSP_SLOT_PARTS < 16)
+		vsp->may_coalesce = false;
+	return netvsp_slots_create(vsp, vsp->may_coalesce ? NETVSP_SLOT_PARTS : 1);
+}
+
+/* 0 as well if that is what a predecessor did and had no time to say. */
+static int map_buffer(struct netvsp_channel *channel, struct netvsp_buffer *buffer, const struct nvsp_message *m)
+{
+	if (channel->once.again && buffer->pages && buffer->gpadl == m->buffer.gpadl && buffer->id == m->buffer.id)
+		return 0;
+	return channel->vsp->version ? netvsp_buffer_map(buffer, channel->channel, m->buffer.gpadl, m->buffer.id) : -EINVAL;
+}
+
 static void receive_buffer(struct netvsp_channel *channel, const struct vmbus_packet *packet, const struct nvsp_message *m)
 {
 	struct netvsp *vsp = channel->vsp;
 	struct nvsp_message reply = { .type = NVSP_SEND_RECEIVE_BUFFER_COMPLETE, .receive_complete.status = NVSP_STATUS_FAIL };
-	int rc = vsp->version ? netvsp_buffer_map(&vsp->receive, channel->channel, m->buffer.gpadl, m->buffer.id) : -EINVAL;
+	int rc = map_buffer(channel, &vsp->receive, m);
 	uint32_t count;
 
-	if (!rc) {
-		rc = netvsp_slots_create(vsp);
+	if (!rc && !vsp->slots) {
+		rc = cut_receive_buffer(vsp);
 		if (rc)
 			netvsp_buffer_unmap(&vsp->receive);
 		netvsp_update_offloads(vsp);
@@ -73,7 +90,7 @@ static void send_buffer(struct netvsp_channel *channel, const struct vmbus_packe
 {
 	struct netvsp *vsp = channel->vsp;
 	struct nvsp_message reply = { .type = NVSP_SEND_SEND_BUFFER_COMPLETE, .send_complete.status = NVSP_STATUS_FAIL };
-	int rc = vsp->version ? netvsp_buffer_map(&vsp->send, channel->channel, m->buffer.gpadl, m->buffer.id) : -EINVAL;
+	int rc = map_buffer(channel, &vsp->send, m);
 
 	if (rc) {
 		netvsp_log(vsp, "send buffer refused");
@@ -84,6 +101,16 @@ static void send_buffer(struct netvsp_channel *channel, const struct vmbus_packe
 	complete(channel, packet, &reply);
 }
 
+/* Counted first: a successor offers those that are. */
+static int offer_subchannel(struct netvsp *vsp)
+{
+	int rc = netvsp_offer(vsp, ++vsp->state->subchannels);
+
+	if (rc)
+		vsp->state->subchannels--;
+	return rc;
+}
+
 /* At most as many as there are VPs and queues beyond the first; the guest opens exactly those that it is told of. */
 static void subchannels(struct netvsp_channel *channel, const struct vmbus_packet *packet, const struct nvsp_message *m)
 {
@@ -92,14 +119,14 @@ static void subchannels(struct netvsp_channel *channel, const struct vmbus_packe
 	uint32_t most = vsp->config.queue_count < vsp->config.vp_count ? vsp->config.queue_count : vsp->config.vp_count;
 	uint32_t count = m->subchannel.count;
 
-	if (m->subchannel.operation == NVSP_SUBCHANNEL_ALLOCATE && vsp->version >= NVSP_VERSION_5 && vsp->slots && !vsp->subchannels &&
-	    !vsp->gone) {
+	if (m->subchannel.operation == NVSP_SUBCHANNEL_ALLOCATE && vsp->version >= NVSP_VERSION_5 && vsp->slots && !vsp->gone &&
+	    (!vsp->state->subchannels || channel->once.again)) {
 		if (count > most - 1)
 			count = most - 1;
-		while (vsp->subchannels < count && netvsp_offer(vsp, vsp->subchannels + 1) == 0)
-			vsp->subchannels++;
+		while (vsp->state->subchannels < count && offer_subchannel(vsp) == 0)
+			;
 		reply.subchannel_complete.status = NVSP_STATUS_SUCCESS;
-		reply.subchannel_complete.count = vsp->subchannels;
+		reply.subchannel_complete.count = vsp->state->subchannels;
 	}
 	complete(channel, packet, &reply);
 }
@@ -143,4 +170,5 @@ void netvsp_message(struct netvsp_channel *channel, const struct vmbus_packet *p
 		complete(channel, packet, &(struct nvsp_message){ .type = m->type, .rndis_complete.status = NVSP_STATUS_FAIL });
 		break;
 	}
+	netvsp_keep(vsp);
 }

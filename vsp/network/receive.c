@@ -33,7 +33,9 @@ static int tell(struct netvsp_channel *channel, uint32_t slot, uint32_t kind, ui
 	} extension = { .pages = { vsp->receive.id, 0, 0, 0 } };
 	const struct nvsp_message message = { .type = NVSP_SEND_RNDIS_PACKET, .rndis = { kind, NVSP_NO_SECTION, 0 } };
 	const struct iovec payload = { (void *)&message, sizeof message };
-	uint32_t count = 0;
+	struct netvsp_channel_state *kept = &vsp->state->channels[channel->index];
+	uint32_t count = 0, received;
+	int rc;
 
 	for (; bytes; count++) {
 		uint32_t share = bytes < NETVSP_PART_FRAME ? bytes : NETVSP_PART_FRAME;
@@ -43,8 +45,16 @@ static int tell(struct netvsp_channel *channel, uint32_t slot, uint32_t kind, ui
 		bytes -= share;
 	}
 	extension.pages.range_count = count;
-	return vmbus_channel_sendv(channel->channel, VMBUS_PACKET_TRANSFER_PAGES, VMBUS_PACKET_FLAG_COMPLETION_REQUESTED, slot + 1u,
-				   &extension, (uint32_t)(sizeof extension.pages + count * sizeof *extension.range), &payload, 1);
+	/* A successor knows by these, and by the ring's end, whether the guest has the slot. */
+	vmbus_channel_positions(channel->channel, &received, &kept->telling_at);
+	__atomic_store_n(&kept->telling, slot + 1u, __ATOMIC_RELEASE);
+	vsp->state->taken[slot] = 1;
+	rc = vmbus_channel_sendv(channel->channel, VMBUS_PACKET_TRANSFER_PAGES, VMBUS_PACKET_FLAG_COMPLETION_REQUESTED, slot + 1u,
+				 &extension, (uint32_t)(sizeof extension.pages + count * sizeof *extension.range), &payload, 1);
+	if (rc)
+		vsp->state->taken[slot] = 0;
+	__atomic_store_n(&kept->telling, 0, __ATOMIC_RELEASE);
+	return rc;
 }
 
 /* A slot, unless no more than `keep` are left. */
@@ -147,7 +157,7 @@ static struct netvsp_channel *choose(struct round *r, const struct netvsp_slot *
 	uint8_t header[RSS_HEADER_BYTES];
 	uint32_t to;
 
-	if (vsp->subchannels && vsp->rss.on) {
+	if (vsp->state->subchannels && vsp->rss.on) {
 		if (bytes > sizeof header)
 			bytes = sizeof header;
 		memcpy(header, slot->part[0] + NETVSP_HEADROOM, bytes);

@@ -126,6 +126,14 @@ static uint32_t query(const struct netvsp *vsp, const struct rndis_request *requ
 	return ~0u;
 }
 
+/* What comes of a control message of the guest: once, whoever it is that gives it. */
+static void answer_control(struct netvsp_channel *channel, const void *message, uint32_t bytes)
+{
+	netvsp_keep(channel->vsp);
+	if (vmbus_once_output(&channel->once, channel->channel))
+		netvsp_send_control(channel, message, bytes);
+}
+
 static void answer_query(struct netvsp_channel *channel, const struct control *c)
 {
 	struct {
@@ -142,7 +150,7 @@ static void answer_query(struct netvsp_channel *channel, const struct control *c
 	reply.complete.info_bytes = bytes;
 	reply.complete.info_offset = sizeof reply.complete;
 	reply.header.bytes = (uint32_t)(offsetof(__typeof__(reply), info)) + bytes;
-	netvsp_send_control(channel, &reply, reply.header.bytes);
+	answer_control(channel, &reply, reply.header.bytes);
 }
 
 /*
@@ -210,7 +218,7 @@ static void answer_set(struct netvsp_channel *channel, const struct control *c, 
 	uint32_t before = channel->vsp->filter;
 
 	reply.complete.status = set(channel->vsp, c, bytes);
-	netvsp_send_control(channel, &reply, sizeof reply);
+	answer_control(channel, &reply, sizeof reply);
 	if (!before && channel->vsp->filter)
 		netvsp_feed(channel->vsp);
 }
@@ -225,7 +233,7 @@ static void answer_init(struct netvsp_channel *channel, const struct control *c)
 		{ .request_id = c->request_id, .major = 1, .device_flags = 1, .max_packets = 8, .max_transfer = 0x4000, .alignment_shift = 3 },
 	};
 
-	netvsp_send_control(channel, &reply, sizeof reply);
+	answer_control(channel, &reply, sizeof reply);
 }
 
 void netvsp_control(struct netvsp_channel *channel, const struct netvsp_view *view)
@@ -258,7 +266,7 @@ void netvsp_control(struct netvsp_channel *channel, const struct netvsp_view *vi
 			struct rndis_set_complete complete;
 		} reply = { { RNDIS_KEEPALIVE | RNDIS_COMPLETION, sizeof reply }, { c.request_id, 0 } };
 
-		netvsp_send_control(channel, &reply, sizeof reply);
+		answer_control(channel, &reply, sizeof reply);
 		break;
 	}
 	case RNDIS_RESET: {
@@ -267,7 +275,7 @@ void netvsp_control(struct netvsp_channel *channel, const struct netvsp_view *vi
 			struct rndis_reset_complete complete;
 		} reply = { { RNDIS_RESET | RNDIS_COMPLETION, sizeof reply }, { 0, 0 } };
 
-		netvsp_send_control(channel, &reply, sizeof reply);
+		answer_control(channel, &reply, sizeof reply);
 		break;
 	}
 	case RNDIS_HALT:

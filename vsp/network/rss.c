@@ -55,6 +55,18 @@ static bool set_table(struct rss *rss, const uint8_t *table, uint32_t bytes)
 	return true;
 }
 
+bool rss_restore(struct rss *rss, bool on, uint32_t types, const uint8_t *table, uint32_t entries, const uint8_t *key)
+{
+	if (entries > RSS_TABLE_ENTRIES || entries & (entries - 1) || (on && !entries))
+		return false;
+	set_key(rss, key);
+	rss->on = on;
+	rss->types = types;
+	rss->entries = entries;
+	memcpy(rss->table, table, RSS_TABLE_ENTRIES);
+	return true;
+}
+
 static bool inside(uint32_t offset, uint32_t length, uint32_t bytes)
 {
 	return offset <= bytes && length <= bytes - offset;

@@ -29,6 +29,8 @@ struct rss {
  * OID_GEN_RECEIVE_SCALE_PARAMETERS: `info` is the guest's, copied. An RNDIS status; unless it is success nothing has changed.
  */
 uint32_t rss_set(struct rss *rss, const uint8_t *info, uint32_t bytes);
+/** As a predecessor had it. False: not a state that rss_set leads to; nothing has changed. */
+bool rss_restore(struct rss *rss, bool on, uint32_t types, const uint8_t *table, uint32_t entries, const uint8_t *key);
 
 /**
  * What of a frame is hashed, in the order in which it is. The frame's first bytes, RSS_HEADER_BYTES or all there are, are the caller's copy. Returns

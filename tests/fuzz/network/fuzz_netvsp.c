@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A hostile guest before a network interface: NVSP and RNDIS of any content in any order, frames that come meanwhile, slots given back
- * that it does not have; now and then with a second channel, to which its own table sends frames. Whatever it does, nothing is read or written outside of its memory, and a new start finds a working interface.
+ * that it does not have; now and then with a second channel, to which its own table sends frames, and with a successor on what is left of
+ * the state. Whatever it does, nothing is read or written outside of its memory, and a new start finds a working interface.
  */
 #undef NDEBUG
 #include "interface.h"
@@ -129,11 +130,22 @@ static void take_all(void)
 		;
 }
 
+/* A successor, maybe with a state that its predecessor's end has spoilt. */
+static void succeed(struct input *in, uint8_t what)
+{
+	uint8_t *state = (uint8_t *)&i.state;
+	uint32_t at = offsetof(struct netvsp_state, settings);
+
+	for (uint32_t n = what >> 5; n > 1; n--)
+		state[at + input_u32(in) % (sizeof i.state - at)] = input_u8(in);
+	interface_succeed(&i);
+}
+
 static void step(struct input *in, uint8_t what)
 {
 	uint32_t bytes;
 
-	switch (what % 8) {
+	switch (what % 9) {
 	case 0:
 		put_nvsp(in);
 		break;
@@ -161,6 +173,9 @@ static void step(struct input *in, uint8_t what)
 		break;
 	case 7:
 		take_all();
+		break;
+	case 8:
+		succeed(in, what);
 		break;
 	}
 	vmbus_server_signal(i.p.server, i.g.relid);

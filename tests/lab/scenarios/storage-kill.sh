@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=sh
 # A worker killed at any instant of its child's disk I/O loses nothing that was acknowledged, and its neighbour notices nothing. Where the
-# definition says so another worker goes on with the child, which notices nothing either.
+# definition says so another worker goes on with the child, which notices nothing either: not its disk, not its network.
 . /lab/functions.sh
 . /lab/partitions.sh
+. /lab/network.sh
 
-# definition NAME DISK [ELEMENT]
+# definition NAME DEVICES [ELEMENT [WORDS]]: words for its command line.
 definition() {
 	cat >"/run/$1.xml" <<-XML
 	<partition>
@@ -14,7 +15,7 @@ definition() {
 	  <os>
 	    <kernel>/lab/vmlinuz</kernel>
 	    <initrd>/lab/child.cpio</initrd>
-	    <cmdline>console=ttyS0 quiet panic=-1 lab.mib=8 lab.seed=$$ lab.rounds=100000</cmdline>
+	    <cmdline>console=ttyS0 quiet panic=-1 lab.mib=8 lab.seed=$$ lab.rounds=100000 ${4:-}</cmdline>
 	  </os>
 	  <devices>
 	    $2
@@ -30,8 +31,10 @@ step start "two children write and verify"
 run modprobe bulkhead
 daemon_start
 definition victim '<disk type="file"><source file="/disks/one.img"/><target dev="sda"/></disk>'
-definition neighbour '<disk type="file"><source file="/disks/three.img"/><target dev="sda"/></disk>' \
-	'<on_worker_failure limit="20" within="600">replace</on_worker_failure>'
+bridge_add br0 10.99.0.1/24
+definition neighbour '<disk type="file"><source file="/disks/three.img"/><target dev="sda"/></disk>
+	<interface type="bridge"><source bridge="br0"/></interface>' \
+	'<on_worker_failure limit="20" within="600">replace</on_worker_failure>' lab.ip=10.99.0.11/24
 run bhctl start neighbour
 run bhctl start victim
 for name in victim neighbour; do
@@ -72,11 +75,19 @@ in_child() {
 
 child_sound() {
 	in_child dmesg >/run/dmesg || return
-	! grep -E 'BUG:|WARNING: CPU|Oops|stall|Call Trace|blocked for more|I/O error|EXT4-fs (error|warning)|rescind' /run/dmesg
+	! grep -E 'BUG:|WARNING: CPU|Oops|stall|Call Trace|blocked for more|I/O error|EXT4-fs (error|warning)|rescind|ransaction|rndis|NETDEV WATCHDOG' /run/dmesg
 }
 
 step replace "the neighbour's worker is killed at random instants, and the child goes on"
 boot=$(in_child cat /proc/sys/kernel/random/boot_id)
+hash=$(in_child sh -c 'dd if=/dev/urandom bs=1M count=6 2>/dev/null | tee /run/web/payload | sha256sum' | cut -d' ' -f1)
+# One transfer after the other, all the while.
+{
+	while [ ! -e /run/enough ] && [ "$(fetched_hash http://10.99.0.11/payload)" = "$hash" ]; do
+		echo right >>/run/fetched
+	done
+	[ -e /run/enough ] && touch /run/all-right
+} &
 for count in 1 2 3 4 5 6 7 8; do
 	sleep "0.$(od -An -N1 -tu1 /dev/urandom | tr -d ' ')"
 	eventually 10 "killed" killed neighbour
@@ -86,7 +97,11 @@ done
 eventually 10 "replaced 8 times" replaced neighbour 8
 rounds=$(said_count neighbour 'guest-io: round')
 eventually 20 "it goes on" said_more neighbour 'guest-io: round' "$rounds"
+touch /run/enough
+eventually 20 "each connection has brought all of its data" [ -e /run/all-right ]
+echo "transfers: $(wc -l </run/fetched)"
 run bhctl replace-worker neighbour
+expect "the network works" ping -q -c 2 -i 0.1 -W 3 10.99.0.11
 expect "the child is the same" [ "$(in_child cat /proc/sys/kernel/random/boot_id)" = "$boot" ]
 expect "its kernel has nothing to say" child_sound
 expect "events say why" sh -c "bhctl events | grep -q 'worker replaced.*SIGKILL'"

@@ -34,12 +34,31 @@ void interface_init(struct interface *i, bool allow_spoofing)
 	interface_init_queues(i, allow_spoofing, 1);
 }
 
-void interface_init_queues(struct interface *i, bool allow_spoofing, uint32_t queues)
+static void make(struct interface *i)
 {
 	struct netvsp_config config = {
-		.instance = { { 9 } }, .mtu = 1500, .link_up = true, .allow_spoofing = allow_spoofing, .vp_count = GUEST_VPS, .queue_count = queues,
-		.defer = defer, .want_input = want, .context = i,
+		.instance = { { 9 } }, .mtu = 1500, .link_up = true, .allow_spoofing = i->allow_spoofing, .vp_count = GUEST_VPS,
+		.queue_count = i->queues, .defer = defer, .want_input = want, .context = i,
 	};
+
+	for (uint32_t n = 0; n < i->queues; n++)
+		config.fd[n] = i->worker;
+	memcpy(config.mac, guest_mac, 6);
+	assert(netvsp_create(i->p.server, &i->state, &config, &i->vsp) == 0);
+	vmbus_server_start(i->p.server);
+}
+
+void interface_succeed(struct interface *i)
+{
+	struct netvsp *old = i->vsp;
+
+	partition_succeed(&i->p);
+	netvsp_detach(old);
+	make(i);
+}
+
+void interface_init_queues(struct interface *i, bool allow_spoofing, uint32_t queues)
+{
 	int pair[2], size = 1 << 20;
 
 	memset(i, 0, sizeof *i);
@@ -57,12 +76,10 @@ void interface_init_queues(struct interface *i, bool allow_spoofing, uint32_t qu
 	setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 	i->tap = pair[0];
 	i->worker = pair[1];
-	for (uint32_t n = 0; n < queues; n++)
-		config.fd[n] = pair[1];
-	memcpy(config.mac, guest_mac, 6);
+	i->queues = queues;
+	i->allow_spoofing = allow_spoofing;
 	i->next_id = 1000;
-	assert(netvsp_create(i->p.server, &config, &i->vsp) == 0);
-	vmbus_server_start(i->p.server);
+	make(i);
 }
 
 void interface_done(struct interface *i)

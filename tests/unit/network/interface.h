@@ -6,7 +6,7 @@
 #include <linux/virtio_net.h>
 
 #include "tests/unit/vmbus/harness.h"
-#include "vsp/network/netvsp.h"
+#include "vsp/network/netvsp_state.h"
 #include "vmbus/protocol/nvsp.h"
 #include "vmbus/protocol/rndis.h"
 
@@ -17,9 +17,12 @@
 struct interface {
 	struct partition p;
 	struct netvsp *vsp;
+	struct netvsp_state state;
 	struct guest_channel g;
 	int tap;                     /* the test's end */
 	int worker;                  /* the provider's */
+	uint32_t queues;
+	bool allow_spoofing;
 	unsigned deferred, wanted;
 	uint64_t next_id;
 	uint64_t returned;           /* slot of the last message taken */
@@ -36,6 +39,8 @@ void interface_init(struct interface *i, bool allow_spoofing);
 /** The same with so many queues, all of them one descriptor. */
 void interface_init_queues(struct interface *i, bool allow_spoofing, uint32_t queues);
 void interface_done(struct interface *i);
+/** Ends as a killed worker would, but without leaks; a successor has started afterwards. */
+void interface_succeed(struct interface *i);
 /** Open channel, version 6.1, both buffers. capabilities as in NDIS_CONFIG. */
 void interface_connect(struct interface *i, uint64_t capabilities);
 /** And the RNDIS part, with a filter. */

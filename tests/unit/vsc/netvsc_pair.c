@@ -86,7 +86,7 @@ void netvsc_pair_begin(struct netvsc_pair *p)
 	p->tap = pair[0];
 	p->worker = config.fd[0] = pair[1];
 	memcpy(config.mac, pair_mac, sizeof config.mac);
-	assert(netvsp_create(p->w.server, &config, &p->host) == 0);
+	assert(netvsp_create(p->w.server, &p->host_state, &config, &p->host) == 0);
 	p->w.host_work = host_work;
 	p->w.device = p;
 	wired_connect(&p->w);

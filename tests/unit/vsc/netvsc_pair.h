@@ -6,7 +6,7 @@
 #include <linux/virtio_net.h>
 
 #include "vsc/netvsc/netvsc.h"
-#include "vsp/network/netvsp.h"
+#include "vsp/network/netvsp_state.h"
 #include "wired.h"
 
 #define PAIR_RING_BYTES    (32u * 4096)
@@ -22,6 +22,7 @@ struct tap_frame {
 struct netvsc_pair {
 	struct wired w;
 	struct netvsp *host;
+	struct netvsp_state host_state;
 	struct vsc_netvsc guest;
 	struct vsc_netvsc_config config;
 	struct vsc_channel *channel;
