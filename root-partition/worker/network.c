@@ -173,17 +173,43 @@ static struct netvsp_state *state_of(const struct network *n, const struct vmbus
 	return unused;
 }
 
-/** Of interfaces that left with the predecessor. */
-static void forget_unused(struct network *n)
+/** A guest that a predecessor has told to let go is served until it has. */
+static bool goes_on_leaving(struct network *n, struct netvsp_state *state)
 {
-	unsigned int i, k;
+	struct network_interface *interface = calloc(1, sizeof *interface);
+	const struct netvsp_config config = {
+		.instance = state->instance, .vp_count = n->machine->config.vp_count, .queue_count = 1, .log = provider_log, .context = interface,
+	};
+
+	if (interface == NULL)
+		return false;
+	interface->network = n;
+	interface->in_guest = true;
+	if (netvsp_remove_on(n->server, state, &config, guest_let_go, &interface->netvsp) == 0)
+		return true;
+	free(interface);
+	return false;
+}
+
+static bool in_use(const struct network *n, const struct netvsp_state *state)
+{
+	unsigned int i;
+
+	for (i = 0; i < WORKER_MAX_INTERFACES; i++)
+		if (n->interface[i] != NULL && n->interface[i]->state == state)
+			return true;
+	return false;
+}
+
+/** What a predecessor had beyond the configuration's. */
+static void see_to_others(struct network *n)
+{
+	unsigned int i;
 
 	for (i = 0; i < STATE_INTERFACES; i++) {
 		struct netvsp_state *s = (struct netvsp_state *)n->machine->state->network[i];
 
-		for (k = 0; k < WORKER_MAX_INTERFACES && (n->interface[k] == NULL || n->interface[k]->state != s); k++)
-			;
-		if (k == WORKER_MAX_INTERFACES && s->magic != 0)
+		if (s->magic != 0 && !in_use(n, s) && !(s->leaving && goes_on_leaving(n, s)))
 			memset(s, 0, sizeof *s);
 	}
 }
@@ -351,7 +377,7 @@ int network_create(struct network *n, struct machine *m, struct vmbus_server *se
 			log_line("interface %.15s: %s", m->config.interface[i].tap, strerror(-rc));
 	}
 	if (rc == 0)
-		forget_unused(n);
+		see_to_others(n);
 	return rc;
 }
 

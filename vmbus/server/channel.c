@@ -85,6 +85,23 @@ struct vmbus_channel *vmbus_server_offer(struct vmbus_server *server, const stru
 	return &server->channels[empty];
 }
 
+struct vmbus_channel *vmbus_server_reclaim(struct vmbus_server *server, const struct vmbus_offer *offer,
+	const struct vmbus_channel_ops *ops, void *device)
+{
+	const uint32_t flags = VMBUS_CHANNEL_PRESENT | VMBUS_CHANNEL_RESCINDED | VMBUS_CHANNEL_OPEN;
+
+	for (uint32_t i = 0; i < server->state->channel_limit; i++) {
+		struct vmbus_channel *channel = &server->channels[i];
+
+		if ((channel->state->flags & (flags | VMBUS_CHANNEL_FAILED)) != flags || channel->ops || !same_offer(channel->state, offer))
+			continue;
+		channel->ops = ops;
+		channel->device = device;
+		return channel;
+	}
+	return NULL;
+}
+
 void vmbus_channel_free(struct vmbus_channel *channel)
 {
 	vmbus_gpadl_free_all(channel->server, channel->relid);

@@ -277,7 +277,7 @@ void vmbus_server_start(struct vmbus_server *server)
 		struct vmbus_channel *channel = &server->channels[i];
 		uint32_t flags = channel->state->flags;
 
-		if (!(flags & VMBUS_CHANNEL_PRESENT) || flags & VMBUS_CHANNEL_RESCINDED)
+		if (!(flags & VMBUS_CHANNEL_PRESENT) || (flags & VMBUS_CHANNEL_RESCINDED && !channel->ops))
 			continue;
 		if (!channel->ops)
 			vmbus_server_rescind(channel);

@@ -120,6 +120,12 @@ struct vmbus_channel *vmbus_server_offer(struct vmbus_server *server, const stru
  */
 void vmbus_server_rescind(struct vmbus_channel *channel);
 /**
+ * In a successor, before vmbus_server_start: the channel of an offer that was withdrawn from a guest which has it open still. It is resumed like others,
+ * and withdrawn is called when the guest has closed it. NULL: there is none.
+ */
+struct vmbus_channel *vmbus_server_reclaim(struct vmbus_server *server, const struct vmbus_offer *offer,
+	const struct vmbus_channel_ops *ops, void *device);
+/**
  * Takes the offer back from a guest that may be using it: the device serves the channel until the guest, which is told, has closed it.
  * Then, or at once if it is not open, withdrawn is called. For drivers that wait for what they have under way before they let go.
  * Subchannels before their primary channel.

@@ -230,17 +230,28 @@ static const struct vmbus_channel_ops channel_ops = {
 	.open = on_open, .resume = on_resume, .signal = on_signal, .close = on_close, .withdrawn = on_withdrawn,
 };
 
+static struct vmbus_offer offer_of(const struct netvsp *vsp, uint32_t index)
+{
+	return (struct vmbus_offer){ .type = VMBUS_CLASS_NETWORK, .instance = vsp->config.instance, .subchannel_index = (uint16_t)index };
+}
+
+static struct netvsp_channel *init_channel(struct netvsp *vsp, uint32_t index)
+{
+	vsp->channels[index] = (struct netvsp_channel){ .vsp = vsp, .index = index, .once.state = &vsp->state->channels[index].once };
+	return &vsp->channels[index];
+}
+
 int netvsp_offer(struct netvsp *vsp, uint32_t index)
 {
-	struct netvsp_channel *channel = &vsp->channels[index];
-	const struct vmbus_offer offer = { .type = VMBUS_CLASS_NETWORK, .instance = vsp->config.instance, .subchannel_index = (uint16_t)index };
+	struct netvsp_channel *channel = init_channel(vsp, index);
+	const struct vmbus_offer offer = offer_of(vsp, index);
 
-	*channel = (struct netvsp_channel){ .vsp = vsp, .index = index, .once.state = &vsp->state->channels[index].once };
 	channel->channel = vmbus_server_offer(vsp->server, &offer, &channel_ops, channel);
 	return channel->channel ? 0 : -ENOSPC;
 }
 
-int netvsp_create(struct vmbus_server *server, struct netvsp_state *state, const struct netvsp_config *config, struct netvsp **ret)
+/* Without channels. */
+static int make(struct vmbus_server *server, struct netvsp_state *state, const struct netvsp_config *config, struct netvsp **ret)
 {
 	struct netvsp *vsp;
 	int rc;
@@ -259,7 +270,18 @@ int netvsp_create(struct vmbus_server *server, struct netvsp_state *state, const
 	vsp->stats = state->stats;
 	vsp->stats.link_up = config->link_up;
 	for (uint32_t i = 0; i < NETVSP_MAX_QUEUES; i++)
-		vsp->channels[i] = (struct netvsp_channel){ .vsp = vsp, .index = i };
+		init_channel(vsp, i);
+	*ret = vsp;
+	return 0;
+}
+
+int netvsp_create(struct vmbus_server *server, struct netvsp_state *state, const struct netvsp_config *config, struct netvsp **ret)
+{
+	struct netvsp *vsp;
+	int rc = make(server, state, config, &vsp);
+
+	if (rc)
+		return rc;
 	netvsp_update_offloads(vsp);
 	rc = netvsp_offer(vsp, 0);
 	if (rc) {
@@ -273,14 +295,43 @@ int netvsp_create(struct vmbus_server *server, struct netvsp_state *state, const
 	return 0;
 }
 
-void netvsp_remove(struct netvsp *vsp, void (*gone)(void *context))
+static void leave(struct netvsp *vsp, void (*gone)(void *context))
 {
 	vsp->gone = gone;
 	vsp->state->leaving = 1;
 	vsp->config.want_input = NULL;
-	vsp->withdrawing = 1;
 	for (uint32_t i = 0; i < NETVSP_MAX_QUEUES; i++)
 		vsp->config.fd[i] = -1;
+}
+
+int netvsp_remove_on(struct vmbus_server *server, struct netvsp_state *state, const struct netvsp_config *config, void (*gone)(void *context),
+		     struct netvsp **ret)
+{
+	struct netvsp *vsp;
+	int rc = make(server, state, config, &vsp);
+
+	if (rc)
+		return rc;
+	leave(vsp, gone);
+	vsp->stats.link_up = state->settings.link_up;   /* no news of it any more */
+	for (uint32_t i = 0; i <= state->subchannels; i++) {
+		const struct vmbus_offer offer = offer_of(vsp, i);
+
+		vsp->channels[i].channel = vmbus_server_reclaim(server, &offer, &channel_ops, &vsp->channels[i]);
+		vsp->withdrawing += vsp->channels[i].channel != NULL;
+	}
+	if (!vsp->withdrawing) {
+		free(vsp);
+		return -ENOENT;
+	}
+	*ret = vsp;
+	return 0;
+}
+
+void netvsp_remove(struct netvsp *vsp, void (*gone)(void *context))
+{
+	leave(vsp, gone);
+	vsp->withdrawing = 1;
 	netvsp_flush(vsp);
 	for (uint32_t i = vsp->state->subchannels; i > 0; i--) {
 		if (!vsp->channels[i].channel)

@@ -48,6 +48,12 @@ int netvsp_create(struct vmbus_server *server, struct netvsp_state *state, const
  * Then gone(context) is called, maybe from inside this call; netvsp_free is all that may follow. The descriptors are not used any more.
  */
 void netvsp_remove(struct netvsp *netvsp, void (*gone)(void *context));
+/**
+ * In a successor: goes on from the state of an interface that was being removed, until the guest has let go of it, as netvsp_remove does; the
+ * configuration's descriptors are not used. -ENOENT: the guest has already.
+ */
+int netvsp_remove_on(struct vmbus_server *server, struct netvsp_state *state, const struct netvsp_config *config, void (*gone)(void *context),
+		     struct netvsp **ret);
 /** Takes the offer back at once. Not from inside a callback other than gone. */
 void netvsp_free(struct netvsp *netvsp);
 /** Frees it without a word to the guest: a successor goes on from the state. The server is not used. */

@@ -276,6 +276,62 @@ START_TEST(subchannels)
 }
 END_TEST
 
+static unsigned gone;
+
+static void on_gone(void *context)
+{
+	netvsp_free(((struct interface *)context)->vsp);
+	((struct interface *)context)->vsp = NULL;
+	gone++;
+}
+
+/* The guest waits for answers before it lets go: it gets them from whoever is there. */
+START_TEST(removal_in_use)
+{
+	const struct netvsp_config config = { .instance = { { 9 } }, .vp_count = GUEST_VPS, .queue_count = 1, .context = &i };
+	struct netvsp *old;
+
+	gone = 0;
+	interface_init(&i, false);
+	interface_up(&i);
+	netvsp_remove(i.vsp, on_gone);
+	put_section(80);
+	old = i.vsp;
+	partition_succeed(&i.p);
+	netvsp_detach(old);
+	ck_assert_int_eq(netvsp_remove_on(i.p.server, &i.state, &config, on_gone, &i.vsp), 0);
+	vmbus_server_start(i.p.server);
+	check_taken(1, 80);
+	put_query(81);
+	vmbus_server_signal(i.p.server, i.g.relid);
+	check_taken(2, 81);
+	ck_assert_int_eq(tap_take(&i, &out), -1);
+	guest_post_relid(&i.p, VMBUS_MSG_CLOSE, i.g.relid);
+	ck_assert_uint_eq(gone, 1);
+	ck_assert_uint_eq(i.state.magic, 0);
+	interface_done(&i);
+}
+END_TEST
+
+/* A guest that has let go of it is not waited for. */
+START_TEST(removal_that_is_over)
+{
+	const struct netvsp_config config = { .instance = { { 9 } }, .vp_count = GUEST_VPS, .queue_count = 1, .context = &i };
+	struct netvsp *none = NULL;
+
+	interface_init(&i, false);
+	interface_up(&i);
+	guest_post_relid(&i.p, VMBUS_MSG_CLOSE, i.g.relid);
+	partition_succeed(&i.p);
+	netvsp_detach(i.vsp);
+	i.vsp = NULL;
+	ck_assert_int_eq(netvsp_remove_on(i.p.server, &i.state, &config, on_gone, &none), -ENOENT);
+	vmbus_server_start(i.p.server);
+	ck_assert_uint_eq(count_of(&i.p, VMBUS_MSG_RESCIND), 1);
+	interface_done(&i);
+}
+END_TEST
+
 /* The guest finds a channel that answers nothing, until it opens it again; nothing worse happens. */
 START_TEST(settings_that_cannot_be)
 {
@@ -342,5 +398,5 @@ START_TEST(states_that_are_none)
 END_TEST
 
 RUN_TESTS("netvsp successor", goes_on, sent_and_not_answered, answered_and_not_counted, control_message_answered_by_half,
-	buffer_that_was_taken_and_not_said, slot_that_was_being_told_of, cable_in_while_nobody_served, subchannels, settings_that_cannot_be,
+	buffer_that_was_taken_and_not_said, slot_that_was_being_told_of, cable_in_while_nobody_served, subchannels, removal_in_use, removal_that_is_over, settings_that_cannot_be,
 	states_that_are_none)
