@@ -199,8 +199,9 @@ static void step(struct balloon *b)
 	if (b->phase != PHASE_READY || b->action != ACTION_NONE || b->now < b->retry_at)
 		return;
 	b->got = 0;
-	if (b->target + LARGE_PAGES <= now && b->capabilities & DM_CAPABILITY_BALLOON) {
-		uint64_t pages = (now - b->target) / LARGE_PAGES * LARGE_PAGES;
+	if (b->target < now && b->capabilities & DM_CAPABILITY_BALLOON) {
+		/* A guest that is short gives what it can to the page. What is left then is rounded up, and the surplus given back. */
+		uint64_t pages = (now - b->target + LARGE_PAGES - 1) / LARGE_PAGES * LARGE_PAGES;
 
 		action = ACTION_BALLOON;
 		rc = ask_balloon(b, pages < STEP_PAGES ? pages : STEP_PAGES);

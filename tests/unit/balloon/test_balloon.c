@@ -252,6 +252,34 @@ START_TEST(partly_given)
 	end();
 }
 
+/*
+ * A guest that is short of memory gives what it can spare to the page, and that leaves less than 2 MiB to go. Its target is reached
+ * nonetheless: it is asked for 2 MiB more, the unit of requests, and gets back what it gave too much. It stayed above it for ever
+ * when less than a unit was not asked for.
+ */
+START_TEST(a_remainder_below_the_unit_is_taken)
+{
+	const uint64_t most[] = { DM_RANGE(512, 512), DM_RANGE(4096, 312) }, rest[] = { DM_RANGE(8192, 512) };
+
+	connect_with(CAPS);
+	balloon_tick(b, 1000);
+	balloon_set_target(b, LOW + HIGH - 1024);
+	expect(DM_BALLOON_REQUEST);
+	give(false, 2, most);
+	ck_assert_uint_eq(now()->assigned_pages, LOW + HIGH - 824);
+	balloon_tick(b, 20000);
+	expect(DM_BALLOON_REQUEST);
+	ck_assert_uint_eq(message.balloon.pages, 512);
+	give(false, 1, rest);
+	expect(DM_UNBALLOON_REQUEST);
+	ck_assert_uint_eq(message.unballoon.count, 1);
+	ck_assert_uint_eq(DM_RANGE_COUNT(message.unballoon.ranges[0]), 312);
+	put(DM_UNBALLOON_RESPONSE, &message.header, sizeof message.header);
+	ck_assert_uint_eq(now()->assigned_pages, LOW + HIGH - 1024);
+	expect_nothing();
+	end();
+}
+
 /* Memory is added in the guest's own alignment, behind what is there, up to the maximum; the last word is the guest's. */
 START_TEST(hot_add)
 {
@@ -338,5 +366,5 @@ START_TEST(no_capabilities)
 	end();
 }
 
-RUN_TESTS("balloon", versions, demand, balloon_and_back, partly_given, hot_add, ranges_are_checked, close_empties_the_balloon,
-	no_capabilities)
+RUN_TESTS("balloon", versions, demand, balloon_and_back, partly_given, a_remainder_below_the_unit_is_taken, hot_add,
+	ranges_are_checked, close_empties_the_balloon, no_capabilities)
