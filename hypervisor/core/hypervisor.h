@@ -53,6 +53,7 @@ struct hypervisor {
 	bool     has_nrips;
 	bool     has_flush_asid;
 	bool     has_ibpb;
+	bool     has_user_state;    /* PKRU or CET's: a child that could turn it on would have the root's */
 	bool     has_invlpgb;
 	bool     has_invlpgb_control;
 	bool     has_scalable_mca;

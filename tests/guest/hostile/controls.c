@@ -9,6 +9,10 @@
 #define CR0_CD (1ull << 30)
 #define CR0_PG (1ull << 31)
 #define CR4_PAE (1ull << 5)
+#define CR0_TS (1ull << 3)
+#define CR0_WP (1ull << 16)
+#define CR4_PKE (1ull << 22)
+#define CR4_CET (1ull << 23)
 #define CR4_VMXE (1ull << 13)
 #define EFER 0xc0000080u
 #define EFER_LME (1ull << 8)
@@ -21,10 +25,9 @@ static void control_registers(void)
 
 	/* QEMU's emulation takes these and goes astray: they are for real processors. */
 	if (option_number("hardware", 0)) {
-		check(write_cr0_safe(cr0 & ~1ull) == FAULT_GP, "CR0: PG without PE");
-		check(write_cr0_safe((cr0 & ~CR0_CD) | CR0_NW) == FAULT_GP, "CR0: NW without CD");
+		check(write_cr4_safe(cr4 | CR4_PKE) == FAULT_GP, "CR4: PKE");
+		check(write_cr4_safe(cr4 | CR4_CET) == FAULT_GP, "CR4: CET");
 		check(write_cr0_safe(cr0 | 1ull << 40) == FAULT_GP, "CR0: a bit above 31");
-		check(write_cr0_safe(cr0 & ~CR0_PG) == FAULT_GP, "CR0: paging off in 64-bit code");
 		check(write_cr8_safe(16) == FAULT_GP, "CR8: 16");
 		check(write_cr4_safe(cr4 | CR4_VMXE) == FAULT_GP, "CR4: VMXE on AMD");
 		check(write_cr4_safe(cr4 | 1ull << 31) == FAULT_GP, "CR4: a reserved bit");
@@ -64,9 +67,33 @@ static void instructions(void)
 	check(TRY("wbinvd") == NO_FAULT, "WBINVD");
 }
 
+/* CR0 is the hypervisor's to write: forbidden combinations fault, the cache stays on, all else sticks. */
+static void control_register_0(void)
+{
+	uint64_t cr0 = read_cr0(), found;
+
+	check(write_cr0_safe(cr0 & ~1ull) == FAULT_GP, "CR0: PG without PE");
+	check(write_cr0_safe((cr0 & ~CR0_CD) | CR0_NW) == FAULT_GP, "CR0: NW without CD");
+	check(write_cr0_safe(cr0 & ~CR0_PG) == FAULT_GP, "CR0: paging off in 64-bit code");
+	check(read_cr0() == cr0, "refused values have left traces: %lx", read_cr0());
+	check(write_cr0_safe(cr0 | CR0_CD | CR0_NW) == NO_FAULT && read_cr0() == cr0, "CR0: the cache is off: %lx", read_cr0());
+	check(write_cr0_safe(cr0 ^ CR0_WP) == NO_FAULT && read_cr0() == (cr0 ^ CR0_WP), "CR0: WP does not stick: %lx", read_cr0());
+	/* In a register that only REX reaches. */
+	asm volatile("mov %1, %%r13; mov %%r13, %%cr0; mov %%cr0, %0" : "=r"(found) : "r"(cr0) : "r13", "memory");
+	check(found == cr0, "CR0 from R13: %lx", found);
+	asm volatile("lmsw %w1; mov %%cr0, %0" : "=r"(found) : "r"((cr0 ^ 4) & ~1ull) : "memory");
+	check(found == (cr0 ^ 4), "CR0 by LMSW: %lx", found);
+	write_cr0_safe(cr0 | CR0_TS);
+	asm volatile("clts; mov %%cr0, %0" : "=r"(found) : : "memory");
+	check(found == (cr0 & ~CR0_TS), "CR0 by CLTS: %lx", found);
+	write_cr0_safe(cr0);
+}
+
 GUEST_TEST(controls, "forbidden control register values fault, the processor's virtualization instructions are not there")
 {
 	control_registers();
-	if (cpuid(1, 0).ecx & 1u << 31)
+	if (cpuid(1, 0).ecx & 1u << 31) {
+		control_register_0();
 		instructions();
+	}
 }

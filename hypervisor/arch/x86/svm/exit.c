@@ -216,6 +216,12 @@ enum vp_run_result svm_child_exit(struct cpu *cpu, struct vp *vp)
 	}
 	vp->stats.exits[BH_EXIT_OTHER]++;
 	switch (code) {
+	case SVM_EXIT_CR0_SEL_WRITE:
+		svm_control_write(vp, 0);
+		return VP_RUN_CONTINUE;
+	case SVM_EXIT_WRITE_CR4:
+		svm_control_write(vp, 4);
+		return VP_RUN_CONTINUE;
 	case SVM_EXIT_READ_DR0 ... SVM_EXIT_WRITE_DR15:
 		use_debug_registers(cpu, vp);
 		return VP_RUN_CONTINUE;

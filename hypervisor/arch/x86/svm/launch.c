@@ -136,6 +136,7 @@ int hypervisor_init(const struct bh_launch_params *p)
 	hv.tsc_hz = p->tsc_hz;
 	hv.lapic_timer_hz = p->lapic_timer_hz;
 	hv.leave = p->leave;
+	hv.has_user_state = cpuid(0, 0).eax >= 7 && cpuid(7, 0).ecx & (1u << 3 | 1u << 7);
 	hv.xfeatures = xgetbv() & XFEATURES;
 	hv.asid_count = svm.ebx;
 	hv.has_nrips = svm.edx & (1u << 3);

@@ -137,6 +137,8 @@ static bool acceptable(uint32_t name, uint64_t value)
 	switch (name) {
 	case HV_X64_REGISTER_CR0:
 		return !(value >> 32) && (!(value & CR0_NW) || value & CR0_CD) && (!(value & CR0_PG) || value & CR0_PE);
+	case HV_X64_REGISTER_CR4:
+		return !(value & (CR4_PKE | CR4_CET));
 	case HV_X64_REGISTER_XFEM:
 		return (value & 1) && !(value & ~hv.xfeatures) && (value & 6) != 4;
 	case HV_X64_REGISTER_EFER:
@@ -161,7 +163,11 @@ bool vp_vendor_set_register(struct vp *vp, uint32_t name, const union hv_registe
 		vp->vmcb->control.intercept_dr = 0;
 	}
 	if (slot) {
-		*slot = name == HV_X64_REGISTER_RFLAGS ? (v->reg64 & 0x3f7fd7) | RFLAGS_FIXED : v->reg64;
+		*slot = v->reg64;
+		if (name == HV_X64_REGISTER_RFLAGS)
+			*slot = (v->reg64 & 0x3f7fd7) | RFLAGS_FIXED;
+		else if (name == HV_X64_REGISTER_CR0)
+			*slot &= ~(CR0_CD | CR0_NW);
 		return true;
 	}
 	if (segment) {

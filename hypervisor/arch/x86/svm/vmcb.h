@@ -97,9 +97,12 @@ struct vmcb {
 };
 _Static_assert(sizeof(struct vmcb) == 4096, "one page (15.5.1)");
 
+#define SVM_INTERCEPT_WRITE_CR4  (1u << 20)
+
 #define SVM_INTERCEPT1_INTR      (1u << 0)
 #define SVM_INTERCEPT1_NMI       (1u << 1)
 #define SVM_INTERCEPT1_INIT      (1u << 3)
+#define SVM_INTERCEPT1_CR0_SEL_WRITE (1u << 5) /* of other bits than TS and MP */
 #define SVM_INTERCEPT1_RDPMC     (1u << 15)
 #define SVM_INTERCEPT1_CPUID     (1u << 18)
 #define SVM_INTERCEPT1_IRET      (1u << 20)
@@ -149,12 +152,14 @@ _Static_assert(sizeof(struct vmcb) == 4096, "one page (15.5.1)");
 #define SVM_EVENT_VALID          (1ull << 31)
 #define SVM_EVENT_ERROR_SHIFT    32
 
+#define SVM_EXIT_WRITE_CR4       0x14
 #define SVM_EXIT_READ_DR0        0x20
 #define SVM_EXIT_WRITE_DR15      0x3f
 #define SVM_EXIT_EXCEPTION       0x40 /* + vector */
 #define SVM_EXIT_INTR            0x60
 #define SVM_EXIT_NMI             0x61
 #define SVM_EXIT_INIT            0x63
+#define SVM_EXIT_CR0_SEL_WRITE   0x65
 #define SVM_EXIT_RDPMC           0x6f
 #define SVM_EXIT_CPUID           0x72
 #define SVM_EXIT_IRET            0x74

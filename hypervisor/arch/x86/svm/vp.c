@@ -33,6 +33,7 @@ static const struct {
 } child_intercepts[] = {
 	{ SVM_INTERCEPT1_INTR | SVM_INTERCEPT1_NMI, 0, "the root's interrupts end a child's run" },
 	{ SVM_INTERCEPT1_INIT, 0, "would reset the processor" },
+	{ SVM_INTERCEPT1_CR0_SEL_WRITE, 0, "CR0.CD would turn off the core's cache" },
 	{ SVM_INTERCEPT1_HLT, 0, "a halted VP gives the CPU back to the root" },
 	{ SVM_INTERCEPT1_CPUID, 0, "the child sees its partition, not the machine" },
 	{ SVM_INTERCEPT1_IOIO | SVM_INTERCEPT1_MSR, 0, "ports and MSRs are denied by default" },
@@ -70,6 +71,8 @@ void vp_vendor_init(struct vp *vp)
 	}
 	c->intercept_exceptions = CHILD_EXCEPTIONS;
 	c->intercept_dr = ~0u;
+	if (hv.has_user_state)
+		c->intercept_cr = SVM_INTERCEPT_WRITE_CR4;
 	c->iopm_base_pa = image_to_pa(child_iopm);
 	c->msrpm_base_pa = image_to_pa(child_msrpm);
 	c->np_enable = SVM_NP_ENABLE;
@@ -105,13 +108,10 @@ static void debug_registers_save(uint64_t dr[4])
 void vp_vendor_reset(struct vp *vp, bool init)
 {
 	struct vmcb_save *s = &vp->vmcb->save;
-	uint64_t cr0 = CR0_CD | CR0_NW | CR0_ET;
 
-	/* INIT keeps the cache bits, the vector state and the MSRs, most of which are on the CPU now (APM vol. 2, 14.1.3). */
-	if (init) {
-		cr0 = (s->cr0 & (CR0_CD | CR0_NW)) | CR0_ET;
+	/* INIT keeps the vector state and the MSRs, most of which are on the CPU now (APM vol. 2, 14.1.3). */
+	if (init)
 		svm_vmsave(vp->vmcb_pa);
-	}
 	memset(s, 0, offsetof(struct vmcb_save, star));
 	memset(vp->gpr, 0, sizeof vp->gpr);
 	vp->gpr[2] = cpuid(1, 0).eax;
@@ -120,7 +120,7 @@ void vp_vendor_reset(struct vp *vp, bool init)
 	s->gdtr = s->idtr = segment(0, 0, 0xffff, 0);
 	s->ldtr = segment(0, 0, 0xffff, 0x82);
 	s->tr = segment(0, 0, 0xffff, 0x8b);
-	s->cr0 = cr0;
+	s->cr0 = CR0_ET;
 	s->rip = 0xfff0;
 	s->rflags = RFLAGS_FIXED;
 	s->efer = EFER_SVME;
