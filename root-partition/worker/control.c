@@ -82,10 +82,14 @@ void control_send_status(struct control *c)
 
 void control_send_memory(struct control *c)
 {
-	struct dynamic_memory *memory = services_memory(c->machine->services);
+	struct dynamic_memory *memory;
 	struct worker_memory report;
 
-	if (c->client_fd < 0 || memory == NULL || !dynamic_memory_report(memory, &report))
+	/* A successor's guest may report before there is anybody to hear it. */
+	if (c->client_fd < 0)
+		return;
+	memory = services_memory(c->machine->services);
+	if (memory == NULL || !dynamic_memory_report(memory, &report))
 		return;
 	report.header = (struct worker_message){ .type = WORKER_MEMORY, .size = sizeof report };
 	client_send(c, &report, sizeof report);

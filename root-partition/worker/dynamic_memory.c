@@ -62,10 +62,15 @@ int dynamic_memory_create(struct dynamic_memory *d, struct machine *m, struct vm
 	if (config.hot_add_pages > room)
 		config.hot_add_pages = room;
 	config.hot_add_pages /= PAGE_BYTES;
-	rc = balloon_create(server, &config, &ops, d, &d->balloon);
-	if (rc < 0)
+	rc = balloon_create(server, (struct balloon_state *)m->state->balloon, &config, &ops, d, &d->balloon);
+	if (rc < 0) {
 		log_line("memory: %s", strerror(-rc));
-	return rc;
+		return rc;
+	}
+	/* What a guest that was lost had beyond its start is not the next one's. */
+	if (m->state->resetting)
+		balloon_reset(d->balloon);
+	return 0;
 }
 
 void dynamic_memory_tick(struct dynamic_memory *d, uint64_t now_ms)

@@ -12,7 +12,7 @@ struct dynamic_memory {
 	bool failure_logged;
 };
 
-/** Offers the device if the configuration says so; before vmbus_server_start. Returns 0 or a negative errno, logged. */
+/** Offers the device if the configuration says so, and goes on from a predecessor's state; before vmbus_server_start. Returns 0 or a negative errno, logged. */
 int dynamic_memory_create(struct dynamic_memory *d, struct machine *machine, struct vmbus_server *server);
 void dynamic_memory_tick(struct dynamic_memory *d, uint64_t now_ms);
 /** After vmbus_server_reset: the guest begins with its memory at the start. */

@@ -11,12 +11,13 @@
 #include "ioapic.h"
 #include "uart.h"
 #include "vmbus/server/state.h"
+#include "vsp/balloon/balloon_state.h"
 #include "vsp/ic/ic.h"
 #include "vsp/network/netvsp_state.h"
 #include "vsp/storage/storvsp_state.h"
 
 #define STATE_MAGIC   0x65746174734b4c42ull /* "BLKstate" */
-#define STATE_VERSION 4u
+#define STATE_VERSION 5u
 #define STATE_CONTROLLERS 4u
 #define STATE_INTERFACES 16u     /* twice what a guest can have: some it has not let go of */
 #define STATE_DEFERRED 64u
@@ -41,10 +42,11 @@ struct worker_state_region {
 	struct bh_posted_message deferred[STATE_DEFERRED]; /* that the VMBus server could not take yet, in order */
 	struct console_state console;
 	struct ic_state ic[STATE_ICS];       /* by enum ic_type */
-	/* The VMBus server's, the interfaces' and the SCSI controllers' own regions; what they do not touch costs no memory. */
+	/* The VMBus server's, the interfaces', the SCSI controllers' and the balloon's own regions; what they do not touch costs no memory. */
 	uint8_t vmbus[VMBUS_STATE_BYTES] __attribute__((aligned(4096)));
 	uint8_t network[STATE_INTERFACES][NETVSP_STATE_BYTES] __attribute__((aligned(4096)));
 	uint8_t storage[STATE_CONTROLLERS][STORVSP_STATE_BYTES] __attribute__((aligned(4096)));
+	uint8_t balloon[BALLOON_STATE_BYTES] __attribute__((aligned(4096)));
 };
 
 #endif

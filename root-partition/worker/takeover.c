@@ -104,6 +104,8 @@ void takeover_forget_guest(struct machine *m)
 	struct worker_state_region *s = m->state;
 
 	log_line("the guest was lost in a reset; it starts afresh");
+	/* The balloon knows by it that its guest is another, and so does who comes next if this worker ends before that one runs. */
+	s->resetting = 1;
 	if (m->config.partition_resets == s->reset_count)
 		s->reset_count++;
 	s->reason[0] = m->reason[0] = '\0';

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Memory that the guest has no use for at present (Linux: free page reporting, in hv_balloon). It goes back to the root; what the guest
- * touches again comes again, empty. The VP waits meanwhile, and its kernel keeps the pages from all others.
+ * touches again comes again, empty. The VP waits meanwhile, and its kernel keeps the pages from all others: a successor
+ * that has the same message does it again.
  */
 #include "vp.h"
 

@@ -13,6 +13,7 @@
 #include "vmbus/server/server.h"
 
 struct balloon;
+struct balloon_state;
 
 /** The guest's memory in pages of 4 KiB: [0, low), [4 GiB, 4 GiB + high), and room for more behind that. */
 struct balloon_config {
@@ -42,15 +43,19 @@ struct balloon_status {
 	bool reported;               /* the next three hold */
 	uint64_t demand_pages;       /* what the guest has committed */
 	uint64_t available_pages;    /* what it could still use without swapping */
-	uint64_t reports;
 };
 
-/** Offers the device. 0, -EINVAL, -ENOMEM, -ENOSPC (no VMBus slot). ops outlive it. The target is the memory at the start. */
-int balloon_create(struct vmbus_server *server, const struct balloon_config *config, const struct balloon_ops *ops, void *context,
-	struct balloon **ret);
+/**
+ * Offers the device. state (balloon_state.h) outlives it, and ops; zeros: the target is the memory at the start. Else a predecessor's, with whose guest
+ * it goes on. 0; -EINVAL (the state, too, is another configuration's or none), -ENOTSUP (of another version), -ENOMEM, -ENOSPC (no VMBus slot).
+ */
+int balloon_create(struct vmbus_server *server, struct balloon_state *state, const struct balloon_config *config,
+	const struct balloon_ops *ops, void *context, struct balloon **ret);
 /** Takes the offer back. NULL is fine. */
 void balloon_free(struct balloon *balloon);
-/** The partition is new, with the memory of its start. After vmbus_server_reset. What was added is released. */
+/** Frees it without a word to the guest: a successor goes on from the state. The server is not used. */
+void balloon_detach(struct balloon *balloon);
+/** The partition is new, with the memory of its start. After vmbus_server_reset, or on a new server. What was added is released. */
 void balloon_reset(struct balloon *balloon);
 
 /** Steps of 2 MiB towards which the guest is moved from now on. What cannot be reached is approached and tried again. */

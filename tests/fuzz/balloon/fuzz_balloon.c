@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A hostile guest behind dynamic memory: any message at any time. No page outside its memory is ever released, none twice. */
+/*
+ * A hostile guest behind dynamic memory: any message at any time, and workers that are replaced meanwhile, the last packet counted or not.
+ * No page outside its memory is ever released. Then a successor on a state of which a part is anything: it refuses, or does no harm.
+ */
 #undef NDEBUG
 #include "tests/fuzz/vmbus/fuzz_input.h"
 #include "tests/unit/vmbus/harness.h"
 #include "vsp/balloon/balloon.h"
 #include "vsp/balloon/balloon_protocol.h"
+#include "vsp/balloon/balloon_state.h"
 
 #include <assert.h>
+#include <stddef.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -18,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct partition p;
 static struct balloon *b;
 static struct guest_channel g;
-static uint64_t released;
+static struct balloon_state state;
 
 static void on_release(void *context, uint64_t gfn, uint64_t pages)
 {
@@ -29,7 +35,6 @@ static void on_release(void *context, uint64_t gfn, uint64_t pages)
 	assert(pages);
 	assert(gfn + pages <= LOW || (gfn >= 0x100000 && gfn + pages <= 0x100000 + HIGH) ||
 	       (gfn >= HOT_GFN && gfn + pages <= HOT_GFN + s.added_pages));
-	released += pages;
 }
 
 static void check(void)
@@ -42,18 +47,19 @@ static void check(void)
 	assert(s.added_pages <= HOT);
 }
 
+static const struct balloon_ops ops = { .release = on_release };
+static const struct balloon_config config = { .instance = { { 1 } }, .low_pages = LOW, .high_pages = HIGH, .hot_add_gfn = HOT_GFN,
+					      .hot_add_pages = HOT };
+
 static void start(void)
 {
-	static const struct balloon_ops ops = { .release = on_release };
-	const struct balloon_config config = { .instance = { { 1 } }, .low_pages = LOW, .high_pages = HIGH, .hot_add_gfn = HOT_GFN,
-					       .hot_add_pages = HOT };
 	static bool started;
 
 	if (started)
 		return;
 	started = true;
 	partition_init(&p);
-	assert(balloon_create(p.server, &config, &ops, NULL, &b) == 0);
+	assert(balloon_create(p.server, &state, &config, &ops, NULL, &b) == 0);
 	vmbus_server_start(p.server);
 }
 
@@ -79,11 +85,42 @@ static void put(struct input *in, uint8_t what)
 	vmbus_server_signal(p.server, g.relid);
 }
 
+static bool succeed(void)
+{
+	partition_succeed(&p);
+	balloon_detach(b);
+	b = NULL;
+	if (balloon_create(p.server, &state, &config, &ops, NULL, &b))
+		return false;
+	vmbus_server_start(p.server);
+	return true;
+}
+
+static void spoil(struct input *in)
+{
+	uint8_t *bytes = (uint8_t *)&state;
+
+	for (unsigned int count = input_u8(in) % 8; count; count--) {
+		size_t at = input_u32(in) % offsetof(struct balloon_state, given);
+
+		bytes[at] = input_u8(in);
+	}
+}
+
+static void forget_state(void)
+{
+	memset(&state, 0, offsetof(struct balloon_state, given));
+	memset(state.given, 0, (HOT_GFN + HOT) / 8);
+	assert(succeed());
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { data, size };
 	uint8_t taken[4096];
 	uint64_t now = 1, id;
+	uint32_t read, last = 0;
+	bool honest = true;
 	uint16_t kind;
 
 	start();
@@ -93,10 +130,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (int steps = 0; in.size && steps < 60; steps++) {
 		uint8_t what = input_u8(&in);
 
-		switch (what % 5) {
+		read = p.state->channels[g.relid - 1].read_next;
+		switch (what % 7) {
 		case 0:
 		case 1:
 			put(&in, what);
+			last = read;
 			break;
 		case 2:
 			balloon_tick(b, now += what * 100u);
@@ -108,11 +147,28 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			while (guest_take(&g, &kind, &id, taken, sizeof taken) >= 0)
 				;
 			break;
+		case 5:
+			if (what & 0x40)
+				p.state->channels[g.relid - 1].read_next = last;
+			if (!succeed()) {
+				assert(!honest);
+				forget_state();
+			}
+			break;
+		case 6:
+			honest = false;
+			spoil(&in);
+			if (!succeed())
+				forget_state();
+			break;
 		}
-		check();
+		if (honest)
+			check();
 	}
 	vmbus_server_reset(p.server);
 	balloon_reset(b);
+	if (!honest)
+		forget_state();
 	check();
 	return 0;
 }
