@@ -47,8 +47,9 @@ void memory_on_report(struct partition *p, const struct worker_memory *report)
 	if (!is_dynamic(p))
 		return;
 	p->memory = *report;
-	if (!p->memory_target)   /* found running: an earlier daemon set it */
-		p->memory_target = report->target_bytes;
+	/* Found running, or what was told went down with the worker before this one: the policy goes on from what is so. */
+	if (!p->memory_requests)
+		p->memory_target = limit(p, report->target_bytes);
 	if (p->memory.resident_bytes > p->running->memory_bytes * 2)
 		p->memory.resident_bytes = p->running->memory_bytes;   /* a worker is believed within reason only */
 }
@@ -86,6 +87,7 @@ static void on_reply(void *arg, const struct worker_message *reply, int error, c
 {
 	struct partition *p = arg;
 
+	p->memory_requests--;
 	if (!reply)
 		log_message(LOG_NOTICE, p->name, "memory: %s", text);
 	else if (((const struct worker_reply *)reply)->error)
@@ -100,6 +102,7 @@ static void set_target(struct partition *p, uint64_t bytes)
 	if (bytes == p->memory_target || !p->link)
 		return;
 	p->memory_target = bytes;
+	p->memory_requests++;
 	link_request(p->link, &request.header, REPLY_MS, on_reply, p);
 }
 

@@ -73,6 +73,7 @@ struct partition {
 
 	/* dynamic memory */
 	struct worker_memory memory;             /* the last report; flags 0: none yet */
+	unsigned memory_requests;                /* targets told that the worker has not answered */
 	uint64_t memory_target, memory_fixed;    /* what it is to have; what a caller has fixed it at, 0: the policy decides */
 	uint32_t memory_surplus;                 /* rounds for which it has had too much */
 

@@ -20,7 +20,7 @@ static struct partition_config configs[3];
 static struct partition partitions[3];
 static uint64_t available, floor_bytes;
 static unsigned int requests;
-static bool slow;
+static bool slow, lost;
 static timer_fn round_fn;
 static char said[256];
 static int said_error;
@@ -67,6 +67,10 @@ void link_request(struct link *link, struct worker_message *message, uint64_t ti
 	ck_assert_uint_ge(request->bytes, p->running->minimum_bytes);
 	ck_assert_uint_le(request->bytes, p->running->memory_bytes);
 	requests++;
+	if (lost) {
+		fn(arg, NULL, ECONNRESET, "the worker has ended");
+		return;
+	}
 	fn(arg, &reply.header, 0, NULL);
 	if (slow)
 		return;
@@ -116,7 +120,7 @@ static void setup(void)
 	available = 4096 * MIB;
 	floor_bytes = 1024 * MIB;
 	requests = 0;
-	slow = false;
+	slow = lost = false;
 	memory_start(&m);
 }
 
@@ -303,6 +307,31 @@ START_TEST(what_is_on_its_way_out_is_still_there)
 }
 END_TEST
 
+/* What was told went down with a worker; its successor says what it goes on with, and is told. */
+START_TEST(a_target_lost_with_its_worker_is_told_again)
+{
+	struct partition *p = add(0, 256, 512, 768, 0, 50);
+	struct worker_memory before;
+
+	report(p, 512);
+	before = p->memory;
+	lost = true;
+	ck_assert_int_eq(fix(p, 320), 0);
+	ck_assert_uint_eq(requests, 1);
+	lost = false;
+	memory_on_report(p, &before);
+	ck_assert_uint_eq(target(p), 512);
+	rounds(1);
+	ck_assert_uint_eq(requests, 2);
+	ck_assert_uint_eq(target(p), 320);
+	ck_assert_uint_eq(p->memory.assigned_bytes, 320 * MIB);
+	/* A report from before the worker has heard of it says nothing about it. */
+	p->memory_requests = 1;
+	memory_on_report(p, &before);
+	ck_assert_uint_eq(target(p), 320);
+}
+END_TEST
+
 START_TEST(a_caller_fixes_it)
 {
 	struct partition *p = add(0, 256, 512, 768, 20, 50);
@@ -355,7 +384,7 @@ int main(void)
 	const TTest *const tests[] = {
 		nothing_happens_before_the_guest_reports, demand_and_buffer_within_minimum_and_maximum, a_surplus_is_taken_after_three_rounds,
 		growth_leaves_the_roots_floor, growth_goes_to_the_highest_priority_first, under_pressure_buffers_go_from_the_lowest_priority_on,
-		what_is_on_its_way_out_is_still_there, a_caller_fixes_it, the_next_daemon_takes_over_what_was_set,
+		a_target_lost_with_its_worker_is_told_again, what_is_on_its_way_out_is_still_there, a_caller_fixes_it, the_next_daemon_takes_over_what_was_set,
 	};
 	Suite *suite = suite_create("dynamic memory");
 	TCase *tcase = tcase_create("policy");
