@@ -162,16 +162,6 @@ static const xmlNode *nth_disk(const xmlNode *root, uint32_t n)
 	return root;
 }
 
-/* What no worker can go on with for another. */
-static int check_takeover(struct reader *r, const xmlNode *root)
-{
-	const struct partition_config *c = r->config;
-
-	if (c->on_worker_failure != CONFIG_WORKER_REPLACE || !c->dynamic_memory)
-		return 0;
-	return reader_fail(r, root, "<on_worker_failure>replace: a worker cannot be replaced yet under a guest with <dynamicMemory>; leave one of the two out");
-}
-
 int check_whole(struct reader *r, const xmlNode *root)
 {
 	const struct partition_config *config = r->config;
@@ -186,5 +176,5 @@ int check_whole(struct reader *r, const xmlNode *root)
 				return reader_fail(r, nth_disk(root, i), "'%.128s' is disk %s already; only read-only disks may share a source",
 						   b->source, a->target);
 		}
-	return check_interfaces(r, root) || check_takeover(r, root) ? -1 : 0;
+	return check_interfaces(r, root);
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=sh
-# Dynamic memory with the stock hv_balloon: taken from a child and measured in the root, given back, added beyond the start, following
-# the demand inside the guest, within what the root keeps for itself; the child's disk is written and verified all the while.
+# Dynamic memory with the stock hv_balloon: taken from a child and measured in the root, given back, added beyond the start, also under
+# another worker, following the demand inside the guest, within what the root keeps for itself; the child's disk is written and verified all the while.
 . /lab/functions.sh
 . /lab/partitions.sh
 
@@ -20,6 +20,7 @@ cat >/run/dyn.xml <<-XML
 	    <disk type="file"><source file="/disks/one.img"/><target dev="sda"/></disk>
 	    <console log="on"/>
 	  </devices>
+	  <on_worker_failure limit="20" within="600">replace</on_worker_failure>
 	</partition>
 XML
 
@@ -85,10 +86,35 @@ expect "nothing is left in the balloon" figure_is ballooned_bytes -eq 0
 inside 'dd if=/dev/zero of=/run/fill bs=1M count=330 2>/dev/null; sha256sum /run/fill | cut -c1-8; rm /run/fill; echo again-$((1+1))'
 eventually 30 "the guest uses it again" said dyn 'again-2'
 
+in_child() {
+	bhctl exec dyn -- "$@"
+}
+
+# kill_towards MIB SECONDS: its worker, so long after it got the target. The child goes on with another, which is waited for.
+kills=0
+kill_towards() {
+	kills=$((kills + 1))
+	lab_worker=$(worker_pid dyn)
+	run bhctl set-memory dyn "$1MiB"
+	sleep "$2"
+	run kill -9 "$lab_worker"
+	eventually 10 "replaced $kills times" sh -c "bhctl list | grep -q '^dyn  *running' && bhctl show dyn | grep -qE '^workers replaced +$kills\$'"
+	eventually 60 "$1 MiB are assigned" figure_is assigned_bytes -eq "$1"
+}
+
+step replace "its worker is killed while it takes memory and gives it back, and the child goes on"
+boot=$(in_child cat /proc/sys/kernel/random/boot_id)
+kept=$(in_child sh -c 'dd if=/dev/urandom bs=1M count=8 2>/dev/null | tee /run/kept | sha256sum')
+kill_towards 320 0.1
+expect "no more than that is pinned" pinned_below 328
+kill_towards 512 0
+expect "nothing is left in the balloon" figure_is ballooned_bytes -eq 0
+expect "its memory holds what it held" [ "$(in_child sha256sum /run/kept)" = "${kept%-}/run/kept" ]
+expect "it is the same" [ "$(in_child cat /proc/sys/kernel/random/boot_id)" = "$boot" ]
+
 step add "memory is added beyond what it started with"
 refuse 1 'from 256 to 768' bhctl set-memory dyn 800MiB
-run bhctl set-memory dyn 768MiB
-eventually 60 "768 MiB are assigned" figure_is assigned_bytes -eq 768
+kill_towards 768 0
 inside 'echo total-$(($(sed -n "s/MemTotal: *\([0-9]*\).*/\1/p" /proc/meminfo) > 600000))'
 eventually 20 "the guest has it" said dyn 'total-1'
 

@@ -134,6 +134,7 @@ static const char *const accepted[] = {
 	WITH("<on_crash>restart</on_crash>"),
 	WITH("<on_worker_failure limit='100' within='1'>replace</on_worker_failure>"),
 	WITH("<on_worker_failure>replace</on_worker_failure>" NIC("<source bridge='b'/>")),
+	WITH("<on_worker_failure>replace</on_worker_failure><dynamicMemory minimum='32' unit='MiB'/>"),
 	WITH(NIC("<source bridge='virbr0.7'/>")),
 	WITH(NIC("<bandwidth/><source bridge='b'/></interface><interface type='bridge'><source bridge='b'/>")),
 	"\xef\xbb\xbf" WITH(""),
