@@ -83,7 +83,7 @@ step up "back to what it had, and used again"
 run bhctl set-memory dyn 512MiB
 eventually 60 "512 MiB are assigned" figure_is assigned_bytes -eq 512
 expect "nothing is left in the balloon" figure_is ballooned_bytes -eq 0
-inside 'dd if=/dev/zero of=/run/fill bs=1M count=330 2>/dev/null; sha256sum /run/fill | cut -c1-8; rm /run/fill; echo again-$((1+1))'
+inside 'dd if=/dev/zero of=/run/fill bs=1M count=330 2>/dev/null; rm /run/fill; echo again-$((1+1))'
 eventually 30 "the guest uses it again" said dyn 'again-2'
 
 in_child() {
