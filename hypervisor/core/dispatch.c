@@ -141,7 +141,8 @@ static uint64_t deadline(struct vp *vp, bool goes_on)
  */
 uint64_t hvcall_dispatch_vp(struct hypercall *call)
 {
-	const uint32_t known = HV_DISPATCH_VP_FLAG_CLEAR_INTERCEPT_SUSPEND | HV_DISPATCH_VP_FLAG_SCAN_INTERRUPT_INJECTION;
+	const uint32_t known = HV_DISPATCH_VP_FLAG_CLEAR_INTERCEPT_SUSPEND | HV_DISPATCH_VP_FLAG_SCAN_INTERRUPT_INJECTION |
+			       BH_DISPATCH_VP_FLAG_HOLD_SIGNALS;
 	const struct hv_input_dispatch_vp *in = call->input;
 	struct bh_output_dispatch_vp *out = call->output;
 	uint64_t status, start = rdtsc(), guest;
@@ -156,6 +157,7 @@ uint64_t hvcall_dispatch_vp(struct hypercall *call)
 	vp->stats.dispatches++;
 	vp->output = out;
 	vp->leave = false;
+	vp->hold_signals = in->flags & BH_DISPATCH_VP_FLAG_HOLD_SIGNALS;
 	if (in->flags & HV_DISPATCH_VP_FLAG_CLEAR_INTERCEPT_SUSPEND && vp->intercepted && !vp->terminated) {
 		if (vp->register_page)
 			vp_vendor_take_register_page(vp, vp->register_page);

@@ -56,6 +56,15 @@ static uint64_t post_message(struct child_call *call)
 	return HV_STATUS_SUCCESS;
 }
 
+/* The root has not seen the first one yet: it says as much as both. */
+static bool is_held(const struct bh_output_dispatch_vp *out, const struct hv_input_signal_event *in)
+{
+	for (unsigned int i = 0; i < out->signal_count; i++)
+		if (out->signals[i].connection_id == in->connection_id && out->signals[i].flag_number == in->flag_number)
+			return true;
+	return false;
+}
+
 static uint64_t signal_event(struct child_call *call)
 {
 	const struct hv_input_signal_event *in = (const void *)call->input;
@@ -67,11 +76,14 @@ static uint64_t signal_event(struct child_call *call)
 		return HV_STATUS_INVALID_PARAMETER;
 	if (partition_connection(call->vp->partition, in->connection_id) != BH_CONNECTION_EVENT)
 		return HV_STATUS_INVALID_CONNECTION_ID;
-	/* The run ends after each signal, so there is always room; a hypervisor does not bet on that. */
+	if (call->vp->hold_signals && is_held(out, in))
+		return HV_STATUS_SUCCESS;
+	/* The run ends before there is no room; a hypervisor does not bet on that. */
 	if (out->signal_count >= BH_DISPATCH_SIGNALS)
 		return HV_STATUS_INSUFFICIENT_BUFFERS;
 	out->signals[out->signal_count++] = *in;
-	call->vp->leave = true;
+	if (!call->vp->hold_signals || out->signal_count == BH_DISPATCH_SIGNALS)
+		call->vp->leave = true;
 	return HV_STATUS_SUCCESS;
 }
 

@@ -59,6 +59,7 @@ struct vp {
 	/* of the dispatch that runs now */
 	struct bh_output_dispatch_vp *output;
 	bool     leave;              /* return to the root at the next chance */
+	bool     hold_signals;
 	uint64_t armed_deadline;     /* TSC at which the root wakes us */
 	uint64_t absent_page;        /* GPA + 1 of the page that the root was last asked for, 0 = none */
 

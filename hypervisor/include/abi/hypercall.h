@@ -373,6 +373,7 @@ struct hv_input_dispatch_vp {
 _Static_assert(sizeof(struct hv_input_dispatch_vp) == 32, "hvhdk.h");
 #define HV_DISPATCH_VP_FLAG_CLEAR_INTERCEPT_SUSPEND  0x01u
 #define HV_DISPATCH_VP_FLAG_SCAN_INTERRUPT_INJECTION 0x40u
+#define BH_DISPATCH_VP_FLAG_HOLD_SIGNALS     0x80000000u /* ours: signals do not end the run, they come out when it ends */
 #define HV_VP_DISPATCH_STATE_BLOCKED 1
 #define HV_VP_DISPATCH_STATE_READY   2
 #define HV_VP_DISPATCH_EVENT_NONE      0

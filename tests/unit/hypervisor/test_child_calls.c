@@ -197,6 +197,26 @@ START_TEST(signal_event)
 	ck_assert_uint_eq(call_memory(HVCALL_SIGNAL_EVENT, &in, sizeof in), HV_STATUS_INVALID_CONNECTION_ID);
 }
 
+/* Held signals do not end the run, but for the last that there is room for; one that is held already says nothing new. */
+START_TEST(held_signals)
+{
+	struct hv_input_signal_event in = { EVENT_CONNECTION, 0, 0 };
+
+	start(1);
+	vp->hold_signals = true;
+	for (unsigned int i = 0; i < BH_DISPATCH_SIGNALS - 1; i++) {
+		in.flag_number = (uint16_t)i;
+		ck_assert_uint_eq(call_memory(HVCALL_SIGNAL_EVENT, &in, sizeof in), HV_STATUS_SUCCESS);
+		ck_assert_uint_eq(call_memory(HVCALL_SIGNAL_EVENT, &in, sizeof in), HV_STATUS_SUCCESS);
+		ck_assert_uint_eq(output.signal_count, i + 1);
+		ck_assert(!vp->leave);
+	}
+	in.flag_number = 9;
+	ck_assert_uint_eq(call_memory(HVCALL_SIGNAL_EVENT, &in, sizeof in), HV_STATUS_SUCCESS);
+	ck_assert_uint_eq(output.signal_count, BH_DISPATCH_SIGNALS);
+	ck_assert(vp->leave);
+}
+
 /* IPIs by VP mask: those named get the vector, others not; VPs that do not exist are skipped; who is not the sender has to be woken. */
 START_TEST(send_ipi)
 {
@@ -316,5 +336,5 @@ START_TEST(memory_heat_hint)
 			  HV_STATUS_INVALID_HYPERCALL_INPUT);
 }
 
-RUN_TESTS("hypervisor/child_calls", unknown_codes, control_word, input_in_memory, input_in_an_absent_page, post_message, post_message_refused, signal_event, send_ipi,
+RUN_TESTS("hypervisor/child_calls", unknown_codes, control_word, input_in_memory, input_in_an_absent_page, post_message, post_message_refused, signal_event, held_signals, send_ipi,
 	  send_ipi_ex, long_spin_wait, query_capabilities, memory_heat_hint)
