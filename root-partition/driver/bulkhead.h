@@ -24,6 +24,7 @@
 #include <linux/rcuwait.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
+#include <linux/wait.h>
 #include <linux/xarray.h>
 
 #include "abi/bulkhead.h"
@@ -54,6 +55,8 @@ struct bh_vp {
 
 	struct mutex run_lock;
 	enum bh_vp_message message_state;
+	bool shared;      /* the caller has other work: it does not sleep here */
+	bool patient;     /* that can wait while the VP runs */
 	struct hv_input_dispatch_vp *in;
 	struct bh_output_dispatch_vp *out;
 	phys_addr_t in_pa, out_pa;
@@ -66,6 +69,9 @@ struct bh_vp {
 	bool wake;        /* something to do in the hypervisor: do not sleep */
 	bool kicked;      /* return to user space once */
 	struct rcuwait wait;
+	bool resting;     /* blocked, and its thread is in user space: poll says when it may go on */
+	struct task_struct *runner;
+	wait_queue_head_t pollers;
 
 	/* The hypervisor's deadline as last reported, and what the timer is set to; TSC ticks, U64_MAX = never. */
 	raw_spinlock_t timer_lock;
@@ -173,6 +179,7 @@ void bh_vp_release(struct bh_vp *vp);
 /* run.c */
 void bh_vp_run_init(struct bh_vp *vp);
 long bh_vp_run(struct bh_vp *vp, unsigned long arg);
+long bh_vp_run_shared(struct bh_vp *vp, unsigned long arg);
 /** The hypervisor or the event page has something new for the VP. Any context. */
 void bh_vp_wake(struct bh_vp *vp);
 void bh_vp_kick(struct bh_vp *vp);

@@ -7,7 +7,8 @@
  * whether the thread sleeps or runs. The thread, before it runs, clears vp->wake, publishes BH_VP_IN_GUEST with
  * interrupts off, then looks at the news (the hypervisor does, and we at the event page); before it sleeps it publishes
  * itself as a sleeper, then looks at vp->wake. Whichever comes second sees the other; to a VP in guest the waker sends
- * an interrupt, which stays pending until the run.
+ * an interrupt, which stays pending until the run. A thread with other work goes back to user space instead of sleeping:
+ * it publishes vp->resting, and is woken as one who polls.
  */
 #include "bulkhead.h"
 
@@ -15,6 +16,7 @@
 #include <linux/io.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
+#include <linux/poll.h>
 #include <linux/sched/signal.h>
 #include <linux/smp.h>
 #include <linux/task_work.h>
@@ -37,6 +39,12 @@ void bh_vp_wake(struct bh_vp *vp)
 	/* Begins with a full barrier. */
 	if (rcuwait_wake_up(&vp->wait))
 		return;
+	if (READ_ONCE(vp->resting)) {
+		/* The thread itself looks again before it waits. */
+		if (!in_task() || READ_ONCE(vp->runner) != current)
+			wake_up_poll(&vp->pollers, EPOLLIN);
+		return;
+	}
 	if (READ_ONCE(vp->mode) != BH_VP_IN_GUEST)
 		return;
 	/* Whoever sees LEAVING relies on the interrupt: nothing may come between the two. */
@@ -110,6 +118,7 @@ void bh_vp_run_init(struct bh_vp *vp)
 	vp->deadline = NEVER;
 	vp->armed = NEVER;
 	rcuwait_init(&vp->wait);
+	init_waitqueue_head(&vp->pollers);
 	raw_spin_lock_init(&vp->timer_lock);
 	compat_hrtimer_setup(&vp->timer, vp_timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_PINNED_HARD);
 }
@@ -132,7 +141,8 @@ static bool dispatch(struct bh_vp *vp, u64 *result)
 	if (likely(!must_return(vp) && !need_resched() && READ_ONCE(bh_running))) {
 		vp->in->flags =
 			(vp->message_state >= BH_MESSAGE_DELIVERED ? HV_DISPATCH_VP_FLAG_CLEAR_INTERCEPT_SUSPEND : 0) |
-			(READ_ONCE(vp->events->words) ? HV_DISPATCH_VP_FLAG_SCAN_INTERRUPT_INJECTION : 0);
+			(READ_ONCE(vp->events->words) ? HV_DISPATCH_VP_FLAG_SCAN_INTERRUPT_INJECTION : 0) |
+			(vp->patient ? BH_DISPATCH_VP_FLAG_HOLD_SIGNALS : 0);
 		*result = bh_hypercall(HVCALL_DISPATCH_VP, vp->in_pa, vp->out_pa);
 		done = true;
 	}
@@ -153,6 +163,16 @@ static void sleep(struct bh_vp *vp)
 		schedule();
 	}
 	finish_rcuwait(&vp->wait);
+}
+
+/* The same for a thread that shall not sleep here. False: there is something to do already. */
+static bool rest(struct bh_vp *vp)
+{
+	vp->sleeps++;
+	smp_store_mb(vp->resting, true);
+	if (READ_ONCE(vp->wake))
+		vp->resting = false;
+	return vp->resting;
 }
 
 /* What a run left for others: VPs to wake, events for user space, and the time at which this VP must be run again. */
@@ -197,9 +217,10 @@ static int populate(struct bh_vp *vp)
 	return rc == 0 && type == HVMSG_BULKHEAD_POPULATE ? 1 : rc;
 }
 
-/* Runs until there is a message for user space. */
+/* Runs until there is a message for user space: 0. Or, for a thread with other work, HV_VP_DISPATCH_STATE_*. */
 static int run(struct bh_vp *vp)
 {
+	unsigned long start = jiffies;
 	unsigned int busy = 0;
 	u64 result;
 	u16 status;
@@ -236,8 +257,14 @@ static int run(struct bh_vp *vp)
 				return rc;
 			continue;
 		}
-		if (vp->out->dispatch_state == HV_VP_DISPATCH_STATE_BLOCKED)
-			sleep(vp);
+		if (vp->out->dispatch_state == HV_VP_DISPATCH_STATE_BLOCKED) {
+			if (!vp->shared)
+				sleep(vp);
+			else if (rest(vp))
+				return HV_VP_DISPATCH_STATE_BLOCKED;
+		} else if (vp->shared && (!vp->patient || jiffies != start)) {
+			return HV_VP_DISPATCH_STATE_READY;
+		}
 	}
 }
 
@@ -247,11 +274,45 @@ long bh_vp_run(struct bh_vp *vp, unsigned long arg)
 
 	if (mutex_lock_killable(&vp->run_lock))
 		return -EINTR;
+	vp->shared = vp->patient = vp->resting = false;
 	/* A message that could not be handed over last time comes first. */
 	if (vp->message_state != BH_MESSAGE_PENDING)
 		rc = run(vp);
 	if (!rc)
 		rc = deliver_message(vp, arg);
+	mutex_unlock(&vp->run_lock);
+	return rc;
+}
+
+static long run_shared(struct bh_vp *vp, struct bulkhead_run_vp __user *user)
+{
+	u32 flags;
+	int rc = 0;
+
+	if (get_user(flags, &user->flags))
+		return -EFAULT;
+	if (flags & ~BULKHEAD_RUN_PATIENT)
+		return -EINVAL;
+	WRITE_ONCE(vp->runner, current);
+	vp->shared = true;
+	vp->patient = flags & BULKHEAD_RUN_PATIENT;
+	if (vp->resting && !READ_ONCE(vp->wake) && !must_return(vp))
+		return put_user(HV_VP_DISPATCH_STATE_BLOCKED, &user->state);
+	vp->resting = false;
+	if (vp->message_state != BH_MESSAGE_PENDING)
+		rc = run(vp);
+	if (!rc)
+		rc = deliver_message(vp, (unsigned long)&user->message) ?: BULKHEAD_STATE_MESSAGE;
+	return rc < 0 ? rc : put_user(rc, &user->state);
+}
+
+long bh_vp_run_shared(struct bh_vp *vp, unsigned long arg)
+{
+	long rc;
+
+	if (mutex_lock_killable(&vp->run_lock))
+		return -EINTR;
+	rc = run_shared(vp, (struct bulkhead_run_vp __user *)arg);
 	mutex_unlock(&vp->run_lock);
 	return rc;
 }

@@ -11,6 +11,7 @@
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/poll.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -209,6 +210,8 @@ static long vp_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	switch (cmd) {
 	case MSHV_RUN_VP:
 		return bh_vp_run(vp, arg);
+	case BULKHEAD_RUN_VP:
+		return bh_vp_run_shared(vp, arg);
 	case MSHV_GET_VP_STATE:
 		return vp_state(vp, arg, false);
 	case MSHV_SET_VP_STATE:
@@ -224,6 +227,14 @@ static long vp_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	return -ENOTTY;
 }
 
+static __poll_t vp_poll(struct file *file, struct poll_table_struct *table)
+{
+	struct bh_vp *vp = file->private_data;
+
+	poll_wait(file, &vp->pollers, table);
+	return READ_ONCE(vp->resting) && READ_ONCE(vp->wake) ? EPOLLIN : 0;
+}
+
 static int vp_file_release(struct inode *inode, struct file *file)
 {
 	struct bh_vp *vp = file->private_data;
@@ -236,6 +247,7 @@ static const struct file_operations vp_fops = {
 	.owner = THIS_MODULE,
 	.release = vp_file_release,
 	.unlocked_ioctl = vp_ioctl,
+	.poll = vp_poll,
 	.mmap = vp_mmap,
 	.llseek = noop_llseek,
 };
@@ -292,6 +304,7 @@ static int open_locked(struct bh_partition *p, u32 index, struct file **ret_file
 	file = anon_inode_getfile("mshv_vp", &vp_fops, vp, O_RDWR);
 	if (!IS_ERR(file)) {
 		kref_get(&p->ref);
+		vp->resting = false;    /* that was the other process's */
 		if (vp->message_state == BH_MESSAGE_DELIVERED)
 			vp->message_state = BH_MESSAGE_PENDING;
 		*ret_file = file;

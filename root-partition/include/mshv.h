@@ -187,6 +187,20 @@ struct bulkhead_release_memory {
 };
 #define BULKHEAD_RELEASE_MEMORY _IOW(MSHV_IOCTL, 0x87, struct bulkhead_release_memory)
 
+/**
+ * VP: as RUN_VP, for a thread that has other work: it does not sleep while the VP is blocked, and returns whenever the machine's interrupts or
+ * the child's signals may have brought some. state BLOCKED: until poll() reports POLLIN (or the caller itself does something for the VP) a
+ * call only says so again. state READY: call again.
+ */
+struct bulkhead_run_vp {
+	__u32 flags;      /* in: BULKHEAD_RUN_* */
+	__u32 state;      /* out: MESSAGE, or HV_VP_DISPATCH_STATE_* */
+	struct mshv_run_vp message; /* out, with MESSAGE */
+};
+#define BULKHEAD_RUN_PATIENT   0x1u /* the other work can wait until the VP blocks, or for a tick of the root's clock */
+#define BULKHEAD_STATE_MESSAGE 0u
+#define BULKHEAD_RUN_VP _IOWR(MSHV_IOCTL, 0x8a, struct bulkhead_run_vp)
+
 /* For a successor, who has the partition's descriptor from a process that has died. */
 
 /**

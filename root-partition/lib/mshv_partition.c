@@ -264,6 +264,11 @@ int mshv_vp_run(const struct mshv_vp *vp, struct hv_message *message)
 	return xioctl(vp->fd, MSHV_RUN_VP, message);
 }
 
+int mshv_vp_run_shared(const struct mshv_vp *vp, struct bulkhead_run_vp *run)
+{
+	return xioctl(vp->fd, BULKHEAD_RUN_VP, run);
+}
+
 int mshv_vp_kick(const struct mshv_vp *vp)
 {
 	return xioctl(vp->fd, BULKHEAD_KICK_VP, NULL);

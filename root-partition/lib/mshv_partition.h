@@ -69,6 +69,8 @@ int mshv_vp_open(const struct mshv_partition *pt, uint32_t index, struct mshv_vp
 void mshv_vp_close(struct mshv_vp *vp);
 /** Runs until an exit for the VMM: 0 and *message, or -EINTR after a kick or signal. For the VP's own thread. */
 int mshv_vp_run(const struct mshv_vp *vp, struct hv_message *message);
+/** As BULKHEAD_RUN_VP: 0 with run->state and maybe a message, or -EINTR. run->flags is the caller's. */
+int mshv_vp_run_shared(const struct mshv_vp *vp, struct bulkhead_run_vp *run);
 /** Makes the current or the next run return -EINTR, once. */
 int mshv_vp_kick(const struct mshv_vp *vp);
 int mshv_vp_info(const struct mshv_vp *vp, struct bulkhead_vp_info *ret);

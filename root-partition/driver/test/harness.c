@@ -228,8 +228,6 @@ int child_run(struct child *c, unsigned int vp, struct hv_message *message)
 
 void child_expect_out(struct child *c, unsigned int vp)
 {
-	struct hv_vp_register_page *r = c->registers[vp];
-	const struct hv_x64_io_port_intercept_message *io;
 	struct hv_message m;
 	int rc;
 
@@ -237,10 +235,17 @@ void child_expect_out(struct child *c, unsigned int vp)
 		rc = child_run(c, vp, &m);
 	while (rc == -1 && errno == EINTR);
 	CHECK(rc == 0);
-	if (m.header.message_type != HVMSG_X64_IO_PORT_INTERCEPT)
-		fprintf(stderr, "message %xh\n", m.header.message_type);
-	CHECK(m.header.message_type == HVMSG_X64_IO_PORT_INTERCEPT);
-	io = (const void *)m.u.bytes;
+	child_complete_out(c, vp, &m);
+}
+
+void child_complete_out(struct child *c, unsigned int vp, const struct hv_message *m)
+{
+	const struct hv_x64_io_port_intercept_message *io = (const void *)m->u.bytes;
+	struct hv_vp_register_page *r = c->registers[vp];
+
+	if (m->header.message_type != HVMSG_X64_IO_PORT_INTERCEPT)
+		fprintf(stderr, "message %xh\n", m->header.message_type);
+	CHECK(m->header.message_type == HVMSG_X64_IO_PORT_INTERCEPT);
 	CHECK(io->port_number == CHILD_PORT);
 	CHECK(io->header.intercept_access_type == HV_INTERCEPT_ACCESS_WRITE);
 	r->rip = io->header.rip + (io->header.instruction_length & 0xf);

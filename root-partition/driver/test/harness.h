@@ -63,6 +63,8 @@ void child_destroy(struct child *c);
 int child_run(struct child *c, unsigned int vp, struct hv_message *message);
 /** The VP runs until an OUT to CHILD_PORT, and will go on behind it. */
 void child_expect_out(struct child *c, unsigned int vp);
+/** The message that a run ended with is such an OUT. */
+void child_complete_out(struct child *c, unsigned int vp, const struct hv_message *message);
 
 /** DS of VP 0 begins at gpa, below 4 GiB. */
 void child_point(struct child *c, uint64_t gpa);
@@ -71,6 +73,8 @@ void child_touch(struct child *c, uint64_t gpa);
 /** The same with code that writes an MSR. */
 void child_wrmsr(struct child *c, uint32_t msr, uint32_t value);
 
+/** shared.c: the thread that runs a VP has other work. */
+void shared_run(void);
 /** successor.c */
 void successor_goes_on(void);
 /** nonsense.c: that many random calls. */

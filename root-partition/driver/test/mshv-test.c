@@ -497,6 +497,7 @@ static const struct {
 	{ "interrupt_wakes", interrupt_wakes },
 	{ "timer_wakes", timer_wakes },
 	{ "irqfd_interrupts", irqfd_interrupts },
+	{ "shared_run", shared_run },
 	{ "successor_goes_on", successor_goes_on },
 	{ "survives_nonsense", survives_nonsense },
 	{ "nothing_survives_a_kill", nothing_survives_a_kill },
