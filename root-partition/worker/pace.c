@@ -5,13 +5,16 @@
 #include <sched.h>
 
 /* Operations between two decisions. */
-#define EAGER 256u
+#define EAGER 32u
+#define RETRY 256u
 #define TRIAL 16u
-#define PATIENT 128u
+#define PATIENT 64u
 
 bool pace_due(const struct pace *p, uint64_t operations)
 {
-	return operations - p->operations >= (!p->patient ? EAGER : p->confirmed ? PATIENT : TRIAL);
+	unsigned int eager = p->in_vain ? RETRY : EAGER, patient = p->confirmed ? PATIENT : TRIAL;
+
+	return operations - p->operations >= (p->patient ? patient : eager);
 }
 
 static bool set_patient(struct pace *p, bool patient)
@@ -28,9 +31,11 @@ static bool set_patient(struct pace *p, bool patient)
 
 bool pace_decide(struct pace *p, uint64_t operations, uint64_t halts)
 {
-	uint64_t count = operations - p->operations, halted = halts - p->halts;
+	bool waits = (halts - p->halts) * 2 >= operations - p->operations;
 
 	p->operations = operations;
 	p->halts = halts;
-	return set_patient(p, !p->patient || halted * 2 < count);
+	/* What it shows to an eager loop is beyond doubt. */
+	p->in_vain = waits ? p->patient && !p->confirmed : p->in_vain && !p->confirmed;
+	return set_patient(p, !waits);
 }

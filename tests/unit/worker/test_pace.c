@@ -42,6 +42,19 @@ START_TEST(one_at_a_time_is_served_eagerly)
 }
 END_TEST
 
+/* A disk that takes its time: the guest halts whatever the loop does, and there is nothing to try. */
+START_TEST(halts_are_believed)
+{
+	for (unsigned int i = 0; i < 10000; i++) {
+		load(1, 16);
+		ck_assert(!pace.patient);
+	}
+	/* When there is more to do at once, the loop is told soon. */
+	load(64, 1);
+	ck_assert(pace.patient);
+}
+END_TEST
+
 /*
  * Behind a disk that answers at once a guest with many requests outstanding never has two in flight, and never halts either. Counting
  * requests in flight took it for one at a time: a signal and two dispatches a read.
@@ -65,4 +78,4 @@ START_TEST(many_at_once_and_back)
 }
 END_TEST
 
-RUN_TESTS("worker pace", one_at_a_time_is_served_eagerly, many_at_once_and_back)
+RUN_TESTS("worker pace", one_at_a_time_is_served_eagerly, halts_are_believed, many_at_once_and_back)
