@@ -260,6 +260,15 @@ void host_loop_wait_completion(struct host_loop *l)
 	l->again = true;
 }
 
+void host_loop_remove_now(struct host_source *s)
+{
+	host_loop_remove(s);
+	while (s->armed && !arm_source(s))
+		host_loop_wait_completion(s->loop);
+	while (s->armed)
+		host_loop_wait_completion(s->loop);
+}
+
 static void arm_uv(struct host_loop *l)
 {
 	struct io_uring_sqe *sqe;
@@ -303,6 +312,12 @@ static void wait(struct host_loop *l)
 {
 	int rc;
 
+	if (l->run_guest != NULL && !l->again) {
+		/* What was started goes on while the guest runs. */
+		if (io_uring_sq_ready(&l->ring) > 0)
+			io_uring_submit(&l->ring);
+		l->again = !l->run_guest(l->guest_context);
+	}
 	l->waits++;
 	rc = l->again ? io_uring_submit_and_get_events(&l->ring) : io_uring_submit_and_wait(&l->ring, 1);
 	l->again = false;

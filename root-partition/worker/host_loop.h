@@ -3,7 +3,8 @@
  * The loop of a worker's main thread. Disk requests and guest signals go through one io_uring, so that a single system call
  * submits what is new and waits for what comes; the libuv loop with everything slower hangs in it by its backend descriptor.
  *
- * A round: libuv if it has something, one system call, then the sources that were signalled, then each client's completions.
+ * A round: libuv if it has something, one system call, then the sources that were signalled, then each client's completions. Where the
+ * loop's thread runs the guest too, the guest has it whenever the loop has nothing to do.
  */
 #ifndef BULKHEAD_WORKER_HOST_LOOP_H
 #define BULKHEAD_WORKER_HOST_LOOP_H
@@ -52,6 +53,9 @@ struct host_loop {
 	struct host_client *client[HOST_LOOP_CLIENTS];
 	struct __kernel_timespec timeout; /* read by the kernel when it is submitted */
 	uint64_t timeout_at;         /* ms, monotonic: when the armed timeout fires; 0: none is armed */
+	/** Set by the owner, may be NULL. True: the guest waits, so the loop may; false: there may be something for the loop. */
+	bool (*run_guest)(void *context);
+	void *guest_context;
 	bool uv_armed, uv_due, again, stopped, registered_files;
 	uint64_t files;              /* numbers in use, a bit each */
 	uint64_t waits;              /* system calls that could wait: for measurements */
@@ -67,6 +71,8 @@ void host_loop_close(struct host_loop *loop);
 /** Calls source->ready (set by the caller) each time its eventfd was signalled. */
 void host_loop_add(struct host_loop *loop, struct host_source *source, int fd);
 void host_loop_remove(struct host_source *source);
+/** The kernel has let go of the descriptor when this returns; removed comes in the next round. */
+void host_loop_remove_now(struct host_source *source);
 /** ready is called in this round or the next, signalled or not. */
 void host_loop_call(struct host_source *source);
 

@@ -14,6 +14,7 @@
 #include "acpi.h"
 #include "boot_state.h"
 #include "crash.h"
+#include "guest_thread.h"
 #include "loader.h"
 #include "log.h"
 #include "services.h"
@@ -46,7 +47,9 @@ static void wake_loop(void *context)
 {
 	struct machine *m = context;
 
-	uv_async_send(&m->wake);
+	/* One thread looks before it runs the VP again. */
+	if (!m->vps.by_loop)
+		uv_async_send(&m->wake);
 }
 
 static void first_run(void *context)
@@ -217,14 +220,18 @@ static void handle_event(struct machine *m, const struct event *e)
 	}
 }
 
-static void woken(uv_async_t *wake)
+void machine_take_events(struct machine *m)
 {
-	struct machine *m = wake->data;
 	struct event event;
 
 	while (!machine_over(m) && event_queue_get(&m->events, &event))
 		handle_event(m, &event);
 	vp_set_drained(&m->vps);
+}
+
+static void woken(uv_async_t *wake)
+{
+	machine_take_events(wake->data);
 }
 
 static void console_input(void *context)
@@ -297,6 +304,7 @@ int machine_create(struct machine *m)
 	m->vps.wake = wake_loop;
 	m->vps.first_run = first_run;
 	m->vps.context = m;
+	guest_thread_choose(m);
 
 	rc = takeover_is_possible(m) ? takeover_partition(m) : start_guest(m);
 	if (rc < 0)
@@ -308,6 +316,9 @@ int machine_create(struct machine *m)
 	if (rc < 0)
 		return fail(rc, "VMBus");
 	m->state->resetting = 0;
+	rc = guest_thread_attach(m);
+	if (rc < 0)
+		return fail(rc, "VP");
 	rc = vp_set_start(&m->vps, m->config.vp_count);
 	m->timing.ready = log_elapsed_us();
 	return rc < 0 ? fail(rc, "VP threads") : 0;
@@ -353,6 +364,7 @@ void machine_reset(struct machine *m)
 	services_reset(m->services);
 	vp_set_forget_events(&m->vps);
 	devices_reset(&m->devices);
+	guest_thread_detach(m);
 	close_partition(m);
 	m->state->reset_count++;
 	m->reason[0] = m->state->reason[0] = '\0';
@@ -361,6 +373,8 @@ void machine_reset(struct machine *m)
 		rc = load_guest(m);
 	if (rc == 0)
 		rc = services_connect(m->services);
+	if (rc == 0)
+		rc = guest_thread_attach(m);
 	if (rc < 0) {
 		machine_stop(m, WORKER_STOP_INTERNAL, "reset failed: %s", strerror(-rc));
 		return;

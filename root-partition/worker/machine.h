@@ -33,6 +33,7 @@ struct machine {
 	struct vp_set vps;
 	struct services *services;
 	uv_async_t wake;
+	struct host_source *guest_watch; /* see guest_thread.c */
 
 	enum worker_state run_state;
 	enum worker_stop_cause stop_cause;
@@ -68,6 +69,9 @@ __attribute__((format(printf, 3, 4))) void machine_stop(struct machine *machine,
 /** What machine_status reports has changed. */
 void machine_changed(struct machine *machine);
 bool machine_over(const struct machine *machine);
+
+/** Acts on what the VPs have queued. */
+void machine_take_events(struct machine *machine);
 
 void machine_status(const struct machine *machine, struct worker_status *ret);
 void machine_stats(struct machine *machine, struct worker_stats *ret);

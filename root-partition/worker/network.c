@@ -392,6 +392,21 @@ uint64_t network_frames(const struct network *n)
 	return frames;
 }
 
+uint64_t network_frames_sent(const struct network *n)
+{
+	struct netvsp_stats s;
+	uint64_t frames = 0;
+	unsigned int i;
+
+	for (i = 0; i < WORKER_MAX_INTERFACES; i++) {
+		if (n->interface[i] == NULL)
+			continue;
+		netvsp_get_stats(n->interface[i]->netvsp, &s);
+		frames += s.tx_packets;
+	}
+	return frames;
+}
+
 void network_stats(const struct network *n, struct worker_stats *ret)
 {
 	unsigned int i;

@@ -33,6 +33,8 @@ int network_detach(struct network *network, const uint8_t mac[6], void (*done)(v
 int network_set_link(struct network *network, const uint8_t mac[6], bool up);
 /** "{guid}" by which a guest knows the interface with that MAC address. */
 void network_instance_name(const uint8_t mac[6], char text[39]);
+/** By the guest, through the interfaces that are there. */
+uint64_t network_frames_sent(const struct network *network);
 /** Both ways, since the start. */
 uint64_t network_frames(const struct network *network);
 void network_stats(const struct network *network, struct worker_stats *ret);

@@ -29,6 +29,7 @@ struct services {
 	struct connection *connection[MAX_CONNECTIONS];
 	struct providers providers;
 	uint32_t version_told;       /* what the daemon knows as the guest's VMBus version */
+	uint64_t frames_seen;
 	bool overflow_logged;
 };
 
@@ -274,6 +275,19 @@ int services_detach_interface(struct services *s, const uint8_t mac[6], void (*d
 int services_set_link(struct services *s, const uint8_t mac[6], bool up)
 {
 	return network_set_link(&s->providers.network, mac, up);
+}
+
+bool services_sent_frames(struct services *s)
+{
+	uint64_t before = s->frames_seen;
+
+	s->frames_seen = network_frames_sent(&s->providers.network);
+	return s->frames_seen > before;
+}
+
+bool services_are_patient(const struct services *s)
+{
+	return s->providers.pace.patient;
 }
 
 void services_status(const struct services *s, struct worker_status *ret)

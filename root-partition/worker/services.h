@@ -33,6 +33,11 @@ int services_detach_interface(struct services *services, const uint8_t mac[6], v
 			      void *context, uint64_t sequence);
 int services_set_link(struct services *services, const uint8_t mac[6], bool up);
 
+/** Whether the guest has sent frames since the last call. */
+bool services_sent_frames(struct services *services);
+/** Whether the loop's work can wait while the guest runs. See pace.h. */
+bool services_are_patient(const struct services *services);
+
 struct dynamic_memory;
 /** NULL: not there yet. */
 struct dynamic_memory *services_memory(struct services *services);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "abi/hypercall.h"
 #include "log.h"
 
 /** Returns when the gate is open and this VP counts as inside. */
@@ -38,6 +39,27 @@ static bool is_settled(struct vp *vp, const struct hv_message *message)
 	return inherited && (type == HVMSG_X64_IO_PORT_INTERCEPT || type == HVMSG_UNMAPPED_GPA || type == HVMSG_GPA_INTERCEPT);
 }
 
+static void tell_first_run(struct vp_set *set)
+{
+	if (!atomic_exchange(&set->ran, true))
+		set->first_run(set->context);
+}
+
+/** Deals with what a run ended with. */
+static enum vp_verdict complete_run(struct vp *vp, int rc, const struct hv_message *message)
+{
+	if (rc == -EINTR || rc == -EAGAIN)
+		return VP_CONTINUE;
+	if (rc == -ENOMEM)
+		return vp_stop(vp, WORKER_STOP_INTERNAL, 0,
+			       "VP %u: the root has no memory left for a page that the guest uses; free some there, or give "
+			       "this partition or others less <memory>",
+			       vp->mshv.index);
+	if (rc < 0)
+		return vp_stop(vp, WORKER_STOP_INTERNAL, 0, "VP %u: cannot be run: %s", vp->mshv.index, strerror(-rc));
+	return is_settled(vp, message) ? VP_CONTINUE : vp_complete_exit(vp, message);
+}
+
 static void *vp_thread(void *argument)
 {
 	struct vp *vp = argument;
@@ -50,28 +72,33 @@ static void *vp_thread(void *argument)
 	sched_setscheduler(0, SCHED_BATCH, &none);
 	for (;;) {
 		enter(vp);
-		if (!atomic_exchange(&set->ran, true))
-			set->first_run(set->context);
+		tell_first_run(set);
 		while (!atomic_load_explicit(&set->closed, memory_order_relaxed)) {
 			rc = mshv_vp_run(&vp->mshv, &message);
-			if (rc == -EINTR || rc == -EAGAIN)
-				continue;
-			if (rc == -ENOMEM) {
-				vp_stop(vp, WORKER_STOP_INTERNAL, 0,
-					"VP %u: the root has no memory left for a page that the guest uses; free some there, or give "
-					"this partition or others less <memory>",
-					vp->mshv.index);
-				break;
-			}
-			if (rc < 0) {
-				vp_stop(vp, WORKER_STOP_INTERNAL, 0, "VP %u: cannot be run: %s", vp->mshv.index, strerror(-rc));
-				break;
-			}
-			if (!is_settled(vp, &message) && vp_complete_exit(vp, &message) != VP_CONTINUE)
+			if (complete_run(vp, rc, &message) != VP_CONTINUE)
 				break;
 		}
 	}
 	return NULL;
+}
+
+bool vp_set_run(struct vp_set *set, bool patient)
+{
+	struct bulkhead_run_vp run;
+	struct hv_message message;
+	int rc;
+
+	if (atomic_load_explicit(&set->closed, memory_order_relaxed))
+		return true;
+	tell_first_run(set);
+	run.flags = patient ? BULKHEAD_RUN_PATIENT : 0;
+	rc = mshv_vp_run_shared(&set->vp[0].mshv, &run);
+	if (rc == 0 && run.state != BULKHEAD_STATE_MESSAGE)
+		return run.state == HV_VP_DISPATCH_STATE_BLOCKED;
+	if (rc == 0)
+		memcpy(&message, &run.message, sizeof message);
+	complete_run(&set->vp[0], rc, &message);
+	return false;
 }
 
 int vp_set_start(struct vp_set *set, unsigned int count)
@@ -84,13 +111,16 @@ int vp_set_start(struct vp_set *set, unsigned int count)
 	pthread_cond_init(&set->changed, NULL);
 	atomic_store(&set->closed, true);
 	set->count = count;
+	for (i = 0; i < count; i++)
+		set->vp[i].set = set;
+	if (set->by_loop)
+		return 0;
 	/* Signals are for the loop's thread: a VP is kicked by its own ioctl. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	for (i = 0; i < count && rc == 0; i++) {
 		char name[16];
 
-		set->vp[i].set = set;
 		rc = pthread_create(&set->vp[i].thread, NULL, vp_thread, &set->vp[i]);
 		snprintf(name, sizeof name, "vp%u", i % 1000);
 		if (rc == 0)

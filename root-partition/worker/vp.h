@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The VPs of a child: one thread each that runs it and completes its exits, and a gate that holds all of them outside
- * the guest while the machine is paused, reset or over.
+ * the guest while the machine is paused, reset or over. Or, for a single one, the loop's thread (guest_thread.h).
  */
 #ifndef BULKHEAD_WORKER_VP_H
 #define BULKHEAD_WORKER_VP_H
@@ -38,6 +38,7 @@ struct vp_set {
 
 	struct vp vp[HV_MAX_VPS];
 	unsigned int count;
+	bool by_loop;                /* the loop's thread runs the only VP */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	atomic_bool closed;          /* the gate; changes under lock */
@@ -45,12 +46,17 @@ struct vp_set {
 	atomic_bool ran;
 };
 
-/** Starts count threads behind a closed gate. The VPs themselves (vp[i].mshv) may come later. */
+/** Starts count threads behind a closed gate, or none when by_loop. The VPs themselves (vp[i].mshv) may come later. */
 int vp_set_start(struct vp_set *set, unsigned int count);
 void vp_set_open_gate(struct vp_set *set);
 /** Closes the gate and waits until no VP is in the guest any more. Loop only. */
 void vp_set_close_gate(struct vp_set *set);
 
+/**
+ * With by_loop, on the loop's thread, with room in the event queue: runs the VP and completes its exit. True: the VP is blocked or the gate
+ * is closed. patient: as BULKHEAD_RUN_PATIENT.
+ */
+bool vp_set_run(struct vp_set *set, bool patient);
 /** The loop has emptied the event queue: VPs that waited for room go on. */
 void vp_set_drained(struct vp_set *set);
 /** Drops all events, also those that VPs still wait to queue. With the gate closed. */

@@ -8,6 +8,18 @@ daemon_start() {
 	eventually 10 "bulkheadd answers" bhctl list
 }
 
+# workers_on CPUS: where the workers may run that are started from now on; with one processor the loop's thread runs a single VP.
+workers_on() {
+	for lab_thread in "/proc/$daemon_pid/task/"*; do
+		taskset -cp "$1" "${lab_thread##*/}" >/dev/null || fail "taskset: $lab_thread"
+	done
+}
+
+# alone NAME: its worker runs it so.
+alone() {
+	grep -q "one processor: the loop's thread" "/var/log/bulkhead/$1-worker.log"
+}
+
 daemon_stop() {
 	kill "$daemon_pid" 2>/dev/null
 	wait "$daemon_pid" 2>/dev/null

@@ -40,6 +40,7 @@ descriptors() {
 step define "definitions come, are shown and go"
 run modprobe bulkhead
 daemon_start
+workers_on 1
 definition idle 192
 run bhctl define /run/idle.xml
 run bhctl show idle
@@ -60,6 +61,7 @@ step start "start, and what is refused while it runs"
 run bhctl start idle
 expect "running" shown idle running
 eventually 30 "the child is up" said idle 'child: idle'
+expect "one thread runs it" alone idle
 refuse 1 'running' bhctl start idle
 refuse 1 'running' bhctl undefine idle
 refuse 1 'in use' rmmod bulkhead

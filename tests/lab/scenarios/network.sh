@@ -148,7 +148,12 @@ dd if=/dev/urandom of=/run/web/payload bs=1M count=$payload_mib 2>/dev/null
 hash=$(sha256sum /run/web/payload | cut -d' ' -f1)
 httpd -p 80 -h /run/web
 iperf3 -s -D
-run bhctl start one two
+# The first on the loop's own thread, the second on threads of its VPs.
+workers_on 1
+run bhctl start one
+workers_on 1-2
+run bhctl start two
+expect "one thread runs the first" alone one
 for name in one two; do
 	eventually 40 "$name serves" said "$name" 'child: serving'
 done

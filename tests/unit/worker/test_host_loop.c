@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One ring for guest signals, disk requests and libuv: all three are served, none is lost, removal is safe. */
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -282,4 +285,83 @@ START_TEST(disk_operations)
 }
 END_TEST
 
-RUN_TESTS("worker host loop", timers_and_signals, more_turns, muted, async_wakes, removal, removal_from_ready, disk_operations)
+static unsigned int runs, seen_by_guest;
+
+/* A loop without any handle is always due. */
+static void begin_with_guest(bool (*run)(void *context))
+{
+	begin();
+	uv_timer_init(&uv, &timer);
+	uv_timer_start(&timer, on_tick, 100000, 0);
+	source = add(ready);
+	loop.run_guest = run;
+}
+
+/* A guest that signals twice, each time with work behind it, and then waits. */
+static bool run_guest(void *context)
+{
+	(void)context;
+	/* What the last run had brought was done before this one. */
+	ck_assert_uint_eq(calls, seen_by_guest);
+	if (++runs <= 2) {
+		kick(source);
+		seen_by_guest++;
+		return false;
+	}
+	/* The loop waits now: only the thread lets it go on. */
+	if (runs == 3)
+		return true;
+	host_loop_stop(&loop);
+	return false;
+}
+
+static void *kick_later(void *context)
+{
+	(void)context;
+	while (__atomic_load_n(&runs, __ATOMIC_ACQUIRE) < 3)
+		usleep(100);
+	seen_by_guest++;
+	kick(source);
+	return NULL;
+}
+
+/* The guest on the loop's thread: it runs when there is nothing to do, and a blocked one leaves the loop to wait for whatever comes. */
+START_TEST(guest_runs)
+{
+	pthread_t thread;
+
+	begin_with_guest(run_guest);
+	ck_assert_int_eq(pthread_create(&thread, NULL, kick_later, NULL), 0);
+	host_loop_run(&loop);
+	ck_assert_uint_eq(runs, 4);
+	ck_assert_uint_eq(calls, 3);
+	pthread_join(thread, NULL);
+	host_loop_close(&loop);
+}
+END_TEST
+
+/* A descriptor that must be gone is, when the call returns: nobody else holds its file. */
+START_TEST(removal_now)
+{
+	struct host_source *s;
+	int ends[2];
+
+	begin_with_guest(run_guest);
+	ck_assert_int_eq(pipe2(ends, O_NONBLOCK), 0);
+	s = add(ready);
+	close(s->fd);
+	s->fd = ends[0];
+	runs = 3;
+	host_loop_run(&loop);
+	ck_assert(s->armed);
+	close(ends[0]);
+	ck_assert_int_eq(write(ends[1], "x", 1), 1);
+	host_loop_remove_now(s);
+	signal(SIGPIPE, SIG_IGN);
+	ck_assert_int_eq(write(ends[1], "y", 1), -1);
+	ck_assert_int_eq(errno, EPIPE);
+	host_loop_close(&loop);
+}
+END_TEST
+
+RUN_TESTS("worker host loop", timers_and_signals, more_turns, muted, async_wakes, removal, removal_from_ready, disk_operations, guest_runs, removal_now)

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "abi/hypercall.h"
 #include "layout.h"
 #include "tests/unit/run_tests.h"
 #include "vp.h"
@@ -33,6 +34,22 @@ int mshv_vp_run(const struct mshv_vp *vp, struct hv_message *message)
 	while (!atomic_exchange(&kicked[vp->index], 0))
 		usleep(100);
 	return -EINTR;
+}
+
+static struct bulkhead_run_vp script[4];
+static unsigned int scripted;
+static int script_rc;
+
+/* The same for the loop's thread: what the test has written down. */
+int mshv_vp_run_shared(const struct mshv_vp *vp, struct bulkhead_run_vp *run)
+{
+	uint32_t flags = run->flags;
+
+	(void)vp;
+	*run = script[scripted];
+	run->flags = flags;
+	script[scripted++].flags = flags;
+	return script_rc;
 }
 
 int mshv_vp_kick(const struct mshv_vp *vp)
@@ -330,5 +347,44 @@ START_TEST(discarded_memory)
 }
 END_TEST
 
-RUN_TESTS("worker vp", ports, string_output, mmio, fatal_exits_have_reasons, gate, flood_of_messages, queue_outlives_its_worker,
+/* One thread for loop and VP: no other is started, the gate needs no waiting, and each run says whether the loop may wait. */
+START_TEST(run_by_loop)
+{
+	struct hv_message m;
+	struct event e;
+
+	begin();
+	set.by_loop = true;
+	ck_assert_int_eq(vp_set_start(&set, 1), 0);
+	ck_assert(!set.vp[0].started);
+	ck_assert(vp_set_run(&set, false));
+	ck_assert_uint_eq(scripted, 0);
+	vp_set_open_gate(&set);
+	registers[0].gpr[0] = 'Q';
+	m = port_exit(0x3f8, 1, true, 0, 1);
+	script[0].state = HV_VP_DISPATCH_STATE_READY;
+	script[1].state = HV_VP_DISPATCH_STATE_BLOCKED;
+	script[2].state = BULKHEAD_STATE_MESSAGE;
+	memcpy(&script[2].message, &m, sizeof m);
+	ck_assert(!vp_set_run(&set, false));
+	ck_assert_uint_eq(script[0].flags, 0);
+	ck_assert(vp_set_run(&set, true));
+	ck_assert_uint_eq(script[1].flags, BULKHEAD_RUN_PATIENT);
+	ck_assert(!vp_set_run(&set, true));
+	ck_assert_uint_eq(region.console.ring[0], 'Q');
+	vp_set_close_gate(&set);
+	ck_assert(vp_set_run(&set, false));
+	ck_assert_uint_eq(scripted, 3);
+	vp_set_open_gate(&set);
+	script_rc = -ENOMEM;
+	ck_assert(!vp_set_run(&set, false));
+	ck_assert(vp_set_run(&set, false));
+	ck_assert_uint_eq(scripted, 4);
+	ck_assert(event_queue_get(&events, &e));
+	ck_assert_int_eq(e.type, EVENT_STOP);
+	ck_assert_ptr_nonnull(strstr(e.u.stop.reason, "no memory left"));
+}
+END_TEST
+
+RUN_TESTS("worker vp", run_by_loop, ports, string_output, mmio, fatal_exits_have_reasons, gate, flood_of_messages, queue_outlives_its_worker,
 	  discarded_memory)
